@@ -1,0 +1,205 @@
+//! The configuration: TOML as it was written, checked into typed values, all problems at once.
+//!
+//! Owns the meaning of every key, its default and its examples. Past this module no address, duration, zone or pattern is a
+//! string. Secrets are only ever referred to: [`SecretRef`] names where one is, and [`Secret`] never shows itself.
+
+mod secret;
+
+pub use secret::{Secret, SecretError, SecretRef};
+
+use crate::domain::{Address, Period, Policy, SourceName, Text};
+use crate::schedule::Cron;
+use jiff::Timestamp;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use url::Url;
+
+/// A complete, valid configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Zone, rules, teams: what the decision needs.
+    pub policy: Policy,
+    pub schedule: Schedule,
+    pub state: State,
+    pub http: Http,
+    pub azure: Azure,
+    /// In the order of the file.
+    pub sources: Vec<SourceConfig>,
+    /// `None`: nothing is mailed; allowed only where no team has an address.
+    pub mail: Option<Mail>,
+    /// What is accepted but deserves a word: a key that this version does not act on, an empty `[defaults].teams`, a secret whose
+    /// environment variable is not set. Each begins with its key path.
+    pub warnings: Vec<String>,
+}
+
+/// When the loops run, in the zone of [`Policy::zone`].
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    pub poll: Cron,
+    pub notify: Cron,
+    pub summary: Option<Cron>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Sqlite(PathBuf),
+}
+
+#[derive(Debug)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Where people reach the service; mails link to it. No trailing slash.
+    pub public_url: Option<Url>,
+    pub access_token: Option<SecretRef>,
+    pub feed_listen: Option<SocketAddr>,
+}
+
+/// How the service signs in to Azure.
+#[derive(Debug, Default)]
+pub struct Azure {
+    pub cloud: Cloud,
+    /// `None`: no `[azure]` section; an `entra` source then is a problem.
+    pub credential: Option<AzureCredential>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cloud {
+    #[default]
+    Public,
+    UsGov,
+    UsDod,
+    China,
+}
+
+impl Cloud {
+    /// The sign-in authority.
+    #[must_use]
+    pub fn login_url(self) -> &'static str {
+        match self {
+            Self::Public => "https://login.microsoftonline.com",
+            Self::UsGov | Self::UsDod => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// Microsoft Graph, which is also the audience that tokens are asked for.
+    #[must_use]
+    pub fn graph_url(self) -> &'static str {
+        match self {
+            Self::Public => "https://graph.microsoft.com",
+            Self::UsGov => "https://graph.microsoft.us",
+            Self::UsDod => "https://dod-graph.microsoft.us",
+            Self::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum AzureCredential {
+    /// Of the platform: Container Apps, App Service, or a virtual machine. `client_id` picks a user-assigned identity.
+    ManagedIdentity {
+        client_id: Option<String>,
+    },
+    /// A Kubernetes service account; what is not given comes from the environment that the webhook sets.
+    WorkloadIdentity {
+        client_id: Option<String>,
+        tenant_id: Option<String>,
+    },
+    /// Whoever is signed in to the `az` command; for trying things at a desk.
+    AzureCli {
+        tenant_id: Option<String>,
+    },
+    ClientSecret {
+        tenant_id: String,
+        client_id: String,
+        secret: SecretRef,
+    },
+    /// Certificate and private key in one PEM.
+    ClientCertificate {
+        tenant_id: String,
+        client_id: String,
+        pem: SecretRef,
+    },
+}
+
+#[derive(Debug)]
+pub struct SourceConfig {
+    pub name: SourceName,
+    pub system: System,
+}
+
+/// A system that can be read, by its `type`.
+#[derive(Debug)]
+pub enum System {
+    Entra(EntraConfig),
+    Declared(Vec<Declaration>),
+}
+
+impl System {
+    /// The `type` in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Entra(_) => "entra",
+            Self::Declared(_) => "declared",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct EntraConfig {
+    /// Scheme, host and port, perhaps a path; no trailing slash.
+    pub graph_url: Url,
+    pub applications: bool,
+    pub service_principals: bool,
+}
+
+/// A date kept by hand.
+#[derive(Debug, Clone)]
+pub struct Declaration {
+    pub holder: Text,
+    pub label: Text,
+    pub not_before: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct Mail {
+    /// The display name before the address; may be empty.
+    pub from_name: Text,
+    pub from: Address,
+    pub reply_to: Option<Address>,
+    pub transport: Transport,
+}
+
+#[derive(Debug)]
+pub enum Transport {
+    Smtp(Smtp),
+    Directory { path: PathBuf },
+}
+
+#[derive(Debug)]
+pub struct Smtp {
+    pub host: String,
+    pub port: u16,
+    pub tls: SmtpTls,
+    /// Username and password (`PLAIN` or `LOGIN`).
+    pub login: Option<(String, SecretRef)>,
+    /// Extra trust anchors, PEM.
+    pub roots: Option<SecretRef>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// STARTTLS, required: never falls back to plain text.
+    #[default]
+    StartTls,
+    Implicit,
+    None,
+}
+
+/// How long a source may be silent where nothing is said: this many polls.
+pub const STALE_AFTER_POLLS: u32 = 3;
+
+/// [`Policy::urgent_within`] where nothing is said.
+pub const URGENT_WITHIN: Period = Period::hours(24);

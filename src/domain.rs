@@ -1,0 +1,20 @@
+//! The nouns of the watch, parsed: a value of one of these types is valid by construction.
+//!
+//! Owns what a credential, a threshold, a team, a notice *is*. Refuses to know where any of them came from, what time it is, or
+//! what ought to be done about it. Nothing here does I/O, and nothing here imports another module of the crate.
+
+mod credential;
+mod ident;
+mod notice;
+mod period;
+mod policy;
+mod team;
+mod text;
+
+pub use credential::{Credential, Holder, Kind, SourceName};
+pub use ident::{CredentialId, DirectoryObject, Ident};
+pub use notice::{Notice, NoticeKey, NoticeKind, Step, Subject};
+pub use period::{Period, PeriodError, Threshold, Unit};
+pub use policy::{Escalation, Glob, Match, Policy, Rule, Successor, Treatment};
+pub use team::{Address, AddressError, CalendarChoice, Team, TeamId};
+pub use text::Text;

@@ -1,0 +1,145 @@
+//! What the operators have decided: which credential is whose, and how it is watched. Built from the configuration, complete:
+//! every rule carries the whole treatment, its own keys laid over the defaults.
+
+use super::{Credential, Kind, Period, SourceName, Team, TeamId, Text, Threshold};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use wildmatch::WildMatchPattern;
+
+/// A pattern with `*` (any run) and `?` (one character), compared without case.
+#[derive(Clone, Debug)]
+pub struct Glob(WildMatchPattern<'*', '?'>);
+
+impl Glob {
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        Self(WildMatchPattern::new_case_insensitive(pattern))
+    }
+
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
+}
+
+/// What a rule asks of a credential: each key that is given must match one of its patterns. An empty one matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    pub source: Option<Vec<Glob>>,
+    pub kind: Option<Vec<Glob>>,
+    pub app_id: Option<Vec<Glob>>,
+    pub holder: Option<Vec<Glob>>,
+    pub label: Option<Vec<Glob>>,
+}
+
+impl Match {
+    #[must_use]
+    pub fn matches(&self, credential: &Credential) -> bool {
+        let any = |globs: &Option<Vec<Glob>>, text: &str| {
+            globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(text)))
+        };
+        any(&self.source, credential.source.as_str())
+            && any(&self.kind, credential.kind.as_str())
+            && any(&self.holder, credential.holder.name.as_str())
+            && any(&self.label, credential.label.as_str())
+            && self.app_id.as_ref().is_none_or(|globs| {
+                let app_id = credential.holder.app_id.as_ref().map(ToString::to_string);
+                app_id.is_some_and(|app_id| globs.iter().any(|glob| glob.matches(&app_id)))
+            })
+    }
+}
+
+/// Which sibling may stand in for a credential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Successor {
+    /// One with the same holder, kind and label.
+    #[default]
+    Label,
+    /// One with the same holder and kind.
+    Holder,
+    None,
+}
+
+/// Who else is told from a threshold on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    pub at: Threshold,
+    pub teams: Vec<TeamId>,
+}
+
+/// How a credential is watched.
+#[derive(Clone, Debug)]
+pub struct Treatment {
+    pub teams: Vec<TeamId>,
+    pub remind: Vec<Threshold>,
+    /// The ladder of certificates, whose lives are too short for `remind`.
+    pub remind_certificates: Vec<Threshold>,
+    /// How often `expired` is repeated; `None` = never.
+    pub after_expiry: Option<Period>,
+    pub forget_expired_after: Period,
+    /// The ladder of what is superseded.
+    pub retire_remind: Vec<Threshold>,
+    pub successor: Successor,
+    pub escalate: Option<Escalation>,
+    pub rotate_every: Option<Period>,
+    pub remind_rotation: Vec<Threshold>,
+    pub environment: Option<Text>,
+    pub runbook: Option<Text>,
+    /// Why it is listed and measured, but never mailed.
+    pub ignore: Option<Text>,
+}
+
+impl Treatment {
+    #[must_use]
+    pub fn ladder(&self, kind: Kind) -> &[Threshold] {
+        if kind.is_certificate() { &self.remind_certificates } else { &self.remind }
+    }
+}
+
+impl Default for Treatment {
+    /// The documented defaults, with nobody to tell.
+    fn default() -> Self {
+        let days = |days: &[u32]| days.iter().map(|n| Threshold::Before(Period::days(*n))).collect::<Vec<_>>();
+        let shares = [33, 16, 8].map(Threshold::Share);
+        Self {
+            teams: Vec::new(),
+            remind: days(&[60, 30, 14, 7, 3, 1, 0]),
+            remind_certificates: shares.into_iter().chain(days(&[3, 1, 0])).collect(),
+            after_expiry: Some(Period::days(7)),
+            forget_expired_after: Period::days(30),
+            retire_remind: days(&[7]),
+            successor: Successor::Label,
+            escalate: None,
+            rotate_every: None,
+            remind_rotation: days(&[14, 7, 0]),
+            environment: None,
+            runbook: None,
+            ignore: None,
+        }
+    }
+}
+
+/// "What matches is watched like this." The first rule that matches decides.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: Text,
+    pub matching: Match,
+    /// Complete: the rule's own keys over those of the defaults.
+    pub treatment: Treatment,
+    /// Whether the rule itself names teams (an empty list counts). If not, a `team:` tag or the defaults do.
+    pub names_teams: bool,
+}
+
+/// Everything that the decision needs to know of the operators' wishes.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Calendar days are days of this zone.
+    pub zone: TimeZone,
+    pub defaults: Treatment,
+    pub rules: Vec<Rule>,
+    pub teams: BTreeMap<TeamId, Team>,
+    /// What ends within this is not held for the notify run.
+    pub urgent_within: Period,
+    /// How long each source may go without a complete read.
+    pub stale_after: BTreeMap<SourceName, Period>,
+}
