@@ -1,0 +1,147 @@
+//! Days as people count them: calendar days of the configured zone, and when they begin.
+
+use crate::domain::{Credential, Period, Threshold, Unit};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+/// One instant, seen from one zone.
+pub struct Calendar<'a> {
+    pub zone: &'a TimeZone,
+    pub now: Timestamp,
+    today: Date,
+}
+
+impl<'a> Calendar<'a> {
+    #[must_use]
+    pub fn new(zone: &'a TimeZone, now: Timestamp) -> Self {
+        Self { zone, now, today: zone.to_datetime(now).date() }
+    }
+
+    #[must_use]
+    pub fn date(&self, instant: Timestamp) -> Date {
+        self.zone.to_datetime(instant).date()
+    }
+
+    /// Calendar days from today to the day of `instant`: 0 = today, negative = past.
+    #[must_use]
+    pub fn days_until(&self, instant: Timestamp) -> i64 {
+        days_between(self.today, self.date(instant))
+    }
+
+    /// When `threshold` is crossed; `None` where it does not apply: longer than the whole life, or a share of a life of unknown
+    /// length.
+    #[must_use]
+    pub fn crossing(&self, threshold: Threshold, credential: &Credential) -> Option<Timestamp> {
+        let end = credential.expires_at?;
+        let start = credential.not_before;
+        match threshold {
+            Threshold::Before(Period { amount, unit: Unit::Days }) => {
+                let applies = self.life_in_days(credential).is_none_or(|life| i64::from(amount) <= life);
+                applies.then(|| self.start_of_day(end, -i64::from(amount)))
+            }
+            Threshold::Before(period) => {
+                let crossing =
+                    end.saturating_sub(SignedDuration::from_secs(period.seconds())).unwrap_or(Timestamp::MIN);
+                start.is_none_or(|start| start <= crossing).then_some(crossing)
+            }
+            Threshold::Share(percent) => {
+                let life = end.duration_since(start?).as_secs();
+                let before_end =
+                    SignedDuration::from_secs(life / 100 * i64::from(percent) + life % 100 * i64::from(percent) / 100);
+                (life > 0).then(|| end.saturating_sub(before_end).unwrap_or(Timestamp::MIN))
+            }
+        }
+    }
+
+    /// The whole life in calendar days, where both ends are known.
+    #[must_use]
+    pub fn life_in_days(&self, credential: &Credential) -> Option<i64> {
+        Some(days_between(self.date(credential.not_before?), self.date(credential.expires_at?)))
+    }
+
+    /// When `n` periods have passed since `end`: days by the calendar, other units by the clock.
+    #[must_use]
+    pub fn after(&self, end: Timestamp, period: Period) -> Timestamp {
+        match period.unit {
+            Unit::Days => self.start_of_day(end, i64::from(period.amount)),
+            _ => end.saturating_add(SignedDuration::from_secs(period.seconds())).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// The first instant of the day that lies `days` after the day of `instant`.
+    fn start_of_day(&self, instant: Timestamp, days: i64) -> Timestamp {
+        let date = self.date(instant).saturating_add(days.clamp(-4_000_000, 4_000_000).days());
+        let midnight = date.to_datetime(Time::midnight());
+        // A midnight that the zone skips is the instant at which the clock moved on; out of range, it is never.
+        self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(if days < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        })
+    }
+}
+
+fn days_between(from: Date, to: Date) -> i64 {
+    to.duration_since(from).as_hours() / 24
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{at, secret, vancouver};
+
+    #[test]
+    fn days_are_counted_by_the_calendar_of_the_zone() {
+        let zone = vancouver();
+        for (now, end, days) in [
+            ("2026-11-21T16:00:00Z", "2026-11-28T07:30:00Z", 7), // 00:30 on the 28th there
+            ("2026-11-21T16:00:00Z", "2026-11-28T06:30:00Z", 6), // 23:30 on the 27th there
+            ("2026-11-21T06:59:00Z", "2026-11-21T07:00:00Z", 1), // one minute, across midnight
+            ("2026-11-21T16:00:00Z", "2026-11-21T16:00:00Z", 0),
+            ("2026-11-21T16:00:00Z", "2026-11-20T16:00:00Z", -1),
+            ("2026-03-01T16:00:00Z", "2026-04-01T16:00:00Z", 31), // across a change of the clock
+        ] {
+            assert_eq!(Calendar::new(&zone, at(now)).days_until(at(end)), days, "{now} to {end}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_crossed_when_their_day_begins_or_at_their_instant() {
+        let zone = vancouver();
+        let calendar = Calendar::new(&zone, at("2026-11-21T16:00:00Z"));
+        for (threshold, from, until, crossing) in [
+            ("7d", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z", Some("2026-11-21T07:00:00Z")),
+            ("0d", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z", Some("2026-11-28T07:00:00Z")),
+            ("12h", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z", Some("2026-11-28T08:00:00Z")),
+            ("50%", "2026-11-01T00:00:00Z", "2026-11-11T00:00:00Z", Some("2026-11-06T00:00:00Z")),
+            ("60d", "2026-11-01T00:00:00Z", "2026-11-28T20:00:00Z", None),
+            ("27d", "2026-11-01T20:00:00Z", "2026-11-28T20:00:00Z", Some("2026-11-01T07:00:00Z")),
+            ("48h", "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z", None),
+        ] {
+            let credential = secret("a", from, until);
+            assert_eq!(calendar.crossing(threshold.parse().unwrap(), &credential), crossing.map(at), "{threshold}");
+        }
+        let mut unknown_start = secret("a", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z");
+        unknown_start.not_before = None;
+        assert_eq!(calendar.crossing(Threshold::Share(33), &unknown_start), None);
+        assert!(calendar.crossing(Threshold::Before(Period::days(9999)), &unknown_start).is_some());
+    }
+
+    #[test]
+    fn ends_at_the_edge_of_time_do_not_overflow() {
+        let zone = vancouver();
+        for now in [Timestamp::MIN, Timestamp::MAX, at("2026-11-21T16:00:00Z")] {
+            let calendar = Calendar::new(&zone, now);
+            for end in [Timestamp::MIN, Timestamp::MAX] {
+                let mut credential = secret("a", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z");
+                (credential.not_before, credential.expires_at) = (Some(Timestamp::MIN), Some(end));
+                for threshold in ["36500d", "876000h", "99%", "0d"] {
+                    let _ = calendar.crossing(threshold.parse().unwrap(), &credential);
+                }
+                let _ = calendar.after(end, Period::days(u32::MAX));
+                let _ = calendar.days_until(end);
+            }
+        }
+    }
+}

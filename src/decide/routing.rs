@@ -1,0 +1,152 @@
+//! Whose a credential is, and how it is watched: the first rule that matches decides.
+
+use crate::domain::{Credential, Policy, TeamId, Treatment};
+use std::sync::Arc;
+
+/// Where a credential's teams come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamsFrom {
+    Rule,
+    /// A `team:<name>` tag on the application.
+    Tag,
+    Defaults,
+}
+
+/// What was decided for one credential.
+#[derive(Clone, Debug)]
+pub struct Route<'a> {
+    /// The index of the deciding rule in the policy; `None` = the defaults.
+    pub rule: Option<usize>,
+    pub treatment: &'a Treatment,
+    /// May be empty: unowned.
+    pub teams: Arc<[TeamId]>,
+    pub teams_from: TeamsFrom,
+}
+
+/// A policy, prepared for routing many credentials.
+pub struct Router<'a> {
+    policy: &'a Policy,
+    teams_of_rules: Vec<Arc<[TeamId]>>,
+    teams_of_defaults: Arc<[TeamId]>,
+}
+
+impl<'a> Router<'a> {
+    #[must_use]
+    pub fn new(policy: &'a Policy) -> Self {
+        Self {
+            policy,
+            teams_of_rules: policy.rules.iter().map(|rule| unique(rule.treatment.teams.iter().cloned())).collect(),
+            teams_of_defaults: unique(policy.defaults.teams.iter().cloned()),
+        }
+    }
+
+    #[must_use]
+    pub fn route(&self, credential: &Credential) -> Route<'a> {
+        let rule = self.policy.rules.iter().position(|rule| rule.matching.matches(credential));
+        let deciding = rule.map(|index| &self.policy.rules[index]);
+        let treatment = deciding.map_or(&self.policy.defaults, |rule| &rule.treatment);
+        let (teams, teams_from) = match rule {
+            Some(index) if self.policy.rules[index].names_teams => {
+                (self.teams_of_rules[index].clone(), TeamsFrom::Rule)
+            }
+            _ => match self.tagged(credential) {
+                Some(teams) => (teams, TeamsFrom::Tag),
+                None => (self.teams_of_defaults.clone(), TeamsFrom::Defaults),
+            },
+        };
+        Route { rule, treatment, teams, teams_from }
+    }
+
+    /// The teams that the holder's tags name, of those that exist. A tag that names no team is no tag: anybody may write one.
+    fn tagged(&self, credential: &Credential) -> Option<Arc<[TeamId]>> {
+        if credential.holder.team_tags.is_empty() {
+            return None;
+        }
+        let named = credential.holder.team_tags.iter().map(|tag| TeamId::new(tag));
+        let teams = unique(named.filter(|team| self.policy.teams.contains_key(team)));
+        (!teams.is_empty()).then_some(teams)
+    }
+}
+
+fn unique(teams: impl Iterator<Item = TeamId>) -> Arc<[TeamId]> {
+    let mut seen: Vec<TeamId> = Vec::new();
+    for team in teams {
+        if !seen.contains(&team) {
+            seen.push(team);
+        }
+    }
+    seen.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{policy, rule, secret};
+    use crate::domain::{Glob, Holder, Ident, Match, Text};
+
+    fn held_by(name: &str, app_id: &str, tags: &[&str]) -> Credential {
+        Credential {
+            holder: Arc::new(Holder {
+                name: Text::clean(name),
+                id: Ident::new(name),
+                app_id: Some(Ident::new(app_id)),
+                team_tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
+                enabled: true,
+            }),
+            ..secret("a", "2026-06-01T00:00:00Z", "2026-12-01T00:00:00Z")
+        }
+    }
+
+    fn teams(credential: &Credential, rules: &[(Match, &[&str])]) -> (Vec<String>, TeamsFrom, Option<usize>) {
+        let mut policy = policy(&["ccaas"]);
+        policy.rules = rules.iter().map(|(matching, teams)| rule(matching.clone(), teams)).collect();
+        let route = Router::new(&policy).route(credential);
+        (route.teams.iter().map(ToString::to_string).collect(), route.teams_from, route.rule)
+    }
+
+    fn holder(pattern: &str) -> Match {
+        Match { holder: Some(vec![Glob::new(pattern)]), ..Match::default() }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        let rules: [(Match, &[&str]); 3] = [
+            (holder("other*"), &["oversight"]),
+            (holder("SEC_*"), &["idim", "ccaas", "idim"]),
+            (holder("*"), &["oversight"]),
+        ];
+        assert_eq!(
+            teams(&held_by("sec_bcgov_v1", "x", &[]), &rules),
+            (vec!["idim".to_owned(), "ccaas".to_owned()], TeamsFrom::Rule, Some(1))
+        );
+    }
+
+    #[test]
+    fn all_keys_of_a_match_must_match_and_any_of_its_patterns_may() {
+        let matching = Match {
+            app_id: Some(vec![Glob::new("1"), Glob::new("2?")]),
+            kind: Some(vec![Glob::new("client_*")]),
+            ..holder("api")
+        };
+        for (name, app_id, matches) in
+            [("api", "1", true), ("API", "23", true), ("api", "3", false), ("app", "1", false)]
+        {
+            assert_eq!(matching.matches(&held_by(name, app_id, &[])), matches, "{name} {app_id}");
+        }
+        let without_app_id = secret("a", "2026-06-01T00:00:00Z", "2026-12-01T00:00:00Z");
+        assert!(!Match { app_id: Some(vec![Glob::new("*")]), ..Match::default() }.matches(&without_app_id));
+    }
+
+    #[test]
+    fn a_tag_names_the_team_where_no_rule_does_and_an_unknown_tag_names_nobody() {
+        let idim = (vec!["idim".to_owned()], TeamsFrom::Tag, None);
+        assert_eq!(teams(&held_by("a", "x", &["idim"]), &[]), idim);
+        assert_eq!(teams(&held_by("a", "x", &["nobody"]), &[]).1, TeamsFrom::Defaults);
+        assert_eq!(teams(&held_by("a", "x", &["idim"]), &[(holder("a"), &["ccaas"])]).1, TeamsFrom::Rule);
+    }
+
+    #[test]
+    fn a_rule_may_say_that_a_credential_is_nobodys() {
+        assert_eq!(teams(&held_by("a", "x", &["idim"]), &[(holder("a"), &[])]), (vec![], TeamsFrom::Rule, Some(0)));
+    }
+}

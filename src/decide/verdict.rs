@@ -1,0 +1,204 @@
+//! What is said of a credential: one status, one verdict, and a sentence that says why.
+
+use super::calendar::Calendar;
+use super::ladder::Rung;
+use super::routing::TeamsFrom;
+use crate::domain::{Credential, NoticeKind, Policy, TeamId, Text};
+use crate::inventory::{Entry, Inventory};
+use jiff::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+
+/// What state a credential is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    Valid,
+    /// Inside its widest threshold.
+    Expiring,
+    Expired,
+    Superseded,
+    NotYetValid,
+    NoExpiry,
+    Ignored,
+    Unreachable,
+}
+
+impl Status {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::NotYetValid => "not_yet_valid",
+            Self::NoExpiry => "no_expiry",
+            Self::Ignored => "ignored",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// A notice is owed and has not been enqueued yet.
+    Due,
+    /// Nothing is owed yet.
+    Waiting,
+    /// What is owed has been enqueued.
+    Noticed,
+    Superseded,
+    Ignored,
+    NoExpiry,
+    /// Never read yet.
+    Unknown,
+}
+
+impl Code {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Waiting => "waiting",
+            Self::Noticed => "noticed",
+            Self::Superseded => "superseded",
+            Self::Ignored => "ignored",
+            Self::NoExpiry => "no_expiry",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a verdict is what it is. A sentence only once somebody reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule says so, with a reason of its own.
+    IgnoredByRule,
+    NeverExpires,
+    NotYetValid,
+    /// Covered, and no notice about its planned end is owed.
+    Superseded,
+    /// It ended longer before it was first seen than anybody wants to hear of.
+    EndedLongAgo,
+    Crossed(Rung),
+    NothingCrossed,
+}
+
+/// The verdict on one credential.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Its index in the inventory.
+    pub entry: usize,
+    pub status: Status,
+    pub code: Code,
+    pub reason: Reason,
+    pub next_at: Option<Timestamp>,
+    /// `None` = it never expires.
+    pub days_left: Option<i64>,
+    /// The index of its successor in the inventory.
+    pub superseded_by: Option<usize>,
+    /// The deciding rule's index in the policy; `None` = the defaults.
+    pub rule: Option<usize>,
+    /// May be empty: unowned.
+    pub teams: Arc<[TeamId]>,
+    pub teams_from: TeamsFrom,
+}
+
+impl Verdict {
+    /// The rung that is owed or has been told.
+    #[must_use]
+    pub fn rung(&self) -> Option<Rung> {
+        match self.reason {
+            Reason::Crossed(rung) => Some(rung),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn credential<'a>(&self, inventory: &'a Inventory) -> &'a Credential {
+        &self.entry(inventory).credential
+    }
+
+    #[must_use]
+    pub fn entry<'a>(&self, inventory: &'a Inventory) -> &'a Entry {
+        &inventory.entries()[self.entry]
+    }
+
+    #[must_use]
+    pub fn rule_name<'a>(&self, policy: &'a Policy) -> Option<&'a Text> {
+        self.rule.map(|index| &policy.rules[index].name)
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn explain(&self, inventory: &Inventory, policy: &Policy, calendar: &Calendar<'_>) -> String {
+        let credential = self.credential(inventory);
+        let sentence = match self.reason {
+            Reason::IgnoredByRule => {
+                let rule = &policy.rules[self.rule.unwrap_or_default()];
+                let why = rule.treatment.ignore.as_ref().map_or("", Text::as_str);
+                return format!("ignored by the rule \"{}\": {why}", rule.name);
+            }
+            Reason::NeverExpires => return "it never expires".to_owned(),
+            Reason::NotYetValid => match credential.not_before {
+                Some(start) => format!("not valid before {}", calendar.date(start)),
+                None => "not valid yet".to_owned(),
+            },
+            Reason::EndedLongAgo => {
+                return format!(
+                    "it had ended more than {} before it was first seen on {}",
+                    self.treatment(policy).forget_expired_after,
+                    calendar.date(self.entry(inventory).first_seen)
+                );
+            }
+            Reason::Superseded => self.superseded(inventory, calendar),
+            Reason::Crossed(rung) => self.crossed(rung, inventory, calendar),
+            Reason::NothingCrossed => "no threshold crossed yet".to_owned(),
+        };
+        match (self.next_at, self.teams.is_empty()) {
+            (_, true) => format!("{sentence}; no team owns it, so only the summaries tell"),
+            (Some(next), false) if self.code == Code::Waiting => format!("{sentence}; next on {}", calendar.date(next)),
+            _ => sentence,
+        }
+    }
+
+    fn crossed(&self, rung: Rung, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
+        let on = calendar.date(rung.crossed_at);
+        let told = if self.code == Code::Noticed { "already noticed" } else { "not yet noticed" };
+        match rung.kind {
+            NoticeKind::Expired => format!("it ended on {}; {told}", self.end(inventory, calendar)),
+            NoticeKind::Retiring => {
+                format!("{}; {} threshold crossed on {on}; {told}", self.superseded(inventory, calendar), rung.step)
+            }
+            _ => format!("{} threshold crossed on {on}; {told}", rung.step),
+        }
+    }
+
+    fn superseded(&self, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
+        let Some(successor) = self.superseded_by.map(|index| &inventory.entries()[index].credential) else {
+            return "superseded".to_owned();
+        };
+        match successor.expires_at {
+            Some(end) => format!("superseded by one that ends on {}", calendar.date(end)),
+            None => "superseded by one that never expires".to_owned(),
+        }
+    }
+
+    fn end(&self, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
+        self.credential(inventory)
+            .expires_at
+            .map_or_else(|| "an unknown day".to_owned(), |end| calendar.date(end).to_string())
+    }
+
+    #[must_use]
+    pub fn treatment<'a>(&self, policy: &'a Policy) -> &'a crate::domain::Treatment {
+        self.rule.map_or(&policy.defaults, |index| &policy.rules[index].treatment)
+    }
+}
