@@ -1,0 +1,153 @@
+//! What survives a restart: inventory, notices, outbox, and when each schedule last ran.
+//!
+//! SQLite, created on first run, migrated on upgrade. Every change is one transaction, so a kill at any point leaves the state
+//! before it or after it. Leases are columns, never locks of the file system, so that the same statements serve several replicas on
+//! one server. Refuses to know what is due or how mail is sent.
+
+mod inventory;
+mod leases;
+mod messages;
+mod notices;
+mod rows;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use leases::Owner;
+
+/// How long to wait for another process that is writing.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The state cannot be used. The file has been left as it was.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the folder {path} cannot be created: {why}")]
+    Folder { path: PathBuf, why: std::io::Error },
+    #[error("the state {path} cannot be opened: {why}")]
+    Open { path: PathBuf, why: sqlx::Error },
+    #[error(
+        "the state {path} is damaged ({why}); it was left as it is: restore a backup, or move it away to begin anew \
+         (everything due will then be told once more)"
+    )]
+    Damaged { path: PathBuf, why: String },
+    #[error("{path} is a database of something else; name another file in `state.url`")]
+    Foreign { path: PathBuf },
+    #[error("the state {path} cannot be written: {why}")]
+    Unwritable { path: PathBuf, why: sqlx::Error },
+    #[error("the state {path} was written by a newer version; run that version, or restore a backup ({why})")]
+    Newer { path: PathBuf, why: sqlx::migrate::MigrateError },
+    #[error("the state could not be read or written: {0}")]
+    Query(#[from] sqlx::Error),
+    #[error("the state holds something unreadable: {0}")]
+    Content(String),
+}
+
+/// The state, open. One connection: what a process does to it, it does in turn.
+#[derive(Debug)]
+pub struct Store {
+    connection: Mutex<SqliteConnection>,
+}
+
+impl Store {
+    /// Opens the state for reading and writing; creates folder and file where there are none.
+    ///
+    /// # Errors
+    /// When it cannot be created, opened or written, is damaged, or was written by a newer version. It is then left as it was.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|why| StoreError::Folder { path: folder.into(), why })?;
+        }
+        let mut connection = connect(path, options(path).create_if_missing(true)).await?;
+        check(&mut connection, path).await?;
+        let unwritable = |why| StoreError::Unwritable { path: path.into(), why };
+        connection.begin_with("BEGIN IMMEDIATE").await.map_err(unwritable)?.rollback().await.map_err(unwritable)?;
+        migrate(&mut connection, path).await?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Opens the state for reading alone; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is damaged.
+    pub async fn open_read_only(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut connection = connect(path, options(path).read_only(true)).await?;
+        check(&mut connection, path).await?;
+        let tables = sqlx::query("SELECT count(*) FROM sqlite_master WHERE name = 'leases'").fetch_one(&mut connection);
+        let is_ours = tables.await?.get::<i64, _>(0) == 1;
+        Ok(is_ours.then(|| Self { connection: Mutex::new(connection) }))
+    }
+
+    async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.connection.lock().await
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    // No write-ahead log: it needs shared memory, which network file systems lack, and a few writes an hour gain nothing by it.
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .foreign_keys(false)
+        .log_statements(tracing::log::LevelFilter::Off)
+}
+
+async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    SqliteConnection::connect_with(&options).await.map_err(|why| match &why {
+        sqlx::Error::Database(error) if is_damage(error.code().as_deref()) => {
+            StoreError::Damaged { path: path.into(), why: error.message().to_owned() }
+        }
+        _ => StoreError::Open { path: path.into(), why },
+    })
+}
+
+/// SQLITE_CORRUPT (11) and SQLITE_NOTADB (26), with their extended codes.
+fn is_damage(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}
+
+/// Reads the whole file for damage before anything is written to it.
+async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let damaged = |why: String| StoreError::Damaged { path: path.into(), why };
+    match sqlx::query("PRAGMA quick_check(1)").fetch_one(connection).await {
+        Ok(row) if row.get::<String, _>(0) == "ok" => Ok(()),
+        Ok(row) => Err(damaged(row.get(0))),
+        Err(sqlx::Error::Database(error)) if is_damage(error.code().as_deref()) => {
+            Err(damaged(error.message().to_owned()))
+        }
+        Err(why) => Err(StoreError::Open { path: path.into(), why }),
+    }
+}
+
+/// Brings the tables up to date, each step a transaction.
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let foreign = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND NOT EXISTS \
+                   (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
+    let tables: i64 = sqlx::query_scalar(foreign).fetch_one(&mut *connection).await?;
+    if tables > 0 {
+        return Err(StoreError::Foreign { path: path.into() });
+    }
+    let first = include_str!("store/migrations/0001_first.sql").into_sql_str();
+    let migrator =
+        Migrator::with_migrations(vec![Migration::new(1, "first".into(), MigrationType::Simple, first, false)]);
+    // Another process may be doing the same at this moment: then the second look finds it done.
+    let mut outcome = migrator.run_direct(None, &mut *connection, false).await;
+    if matches!(outcome, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) {
+        outcome = migrator.run_direct(None, &mut *connection, false).await;
+    }
+    outcome.map_err(|why| match why {
+        MigrateError::Execute(why) | MigrateError::ExecuteMigration(why, _) => {
+            StoreError::Unwritable { path: path.into(), why }
+        }
+        why => StoreError::Newer { path: path.into(), why },
+    })
+}

@@ -1,0 +1,144 @@
+//! Sources and credentials: read once at the start, then only what changed is written.
+
+use super::rows::{instant, nanos, parsed};
+use super::{Store, StoreError};
+use crate::domain::{Credential, CredentialId, Holder, Ident, SourceName, Text};
+use crate::inventory::{Changes, Entry, Inventory, SourceState};
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{Connection, QueryBuilder, Row};
+use std::sync::Arc;
+
+/// Rows a statement: 15 columns each, well below SQLite's 32,766 parameters.
+const BATCH: usize = 500;
+
+impl Store {
+    /// All that was known when it was last written. `systems` names the configured sources' types; others are left out.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn inventory(&self, configured: &[SourceState]) -> Result<Inventory, StoreError> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query("SELECT * FROM sources").fetch_all(&mut *connection).await?;
+        let sources = rows.iter().filter_map(|row| source(row, configured)).collect();
+        let rows =
+            sqlx::query("SELECT * FROM credentials ORDER BY source, holder_id").fetch_all(&mut *connection).await?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let siblings = entries.last().map(|entry| entry.credential.holder.clone());
+            entries.push(entry(&row, siblings)?);
+        }
+        Ok(Inventory::new(entries, sources))
+    }
+
+    /// Writes what a poll changed, all or nothing.
+    ///
+    /// # Errors
+    /// When the state cannot be written; nothing has been, then.
+    pub async fn apply(&self, changes: &Changes, sources: &[SourceState]) -> Result<(), StoreError> {
+        let mut connection = self.connection().await;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        for source in sources {
+            sqlx::query(
+                "INSERT INTO sources (name, system, first_attempt, last_attempt, last_success, last_error) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET system = excluded.system, \
+                 first_attempt = excluded.first_attempt, last_attempt = excluded.last_attempt, \
+                 last_success = excluded.last_success, last_error = excluded.last_error",
+            )
+            .bind(source.name.as_str())
+            .bind(source.system)
+            .bind(source.first_attempt.map(nanos))
+            .bind(source.last_attempt.map(nanos))
+            .bind(source.last_success.map(nanos))
+            .bind(source.last_error.as_ref().map(Text::as_str))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        for batch in changes.upserts.chunks(BATCH) {
+            upsert(batch).build().execute(&mut *transaction).await?;
+        }
+        for id in &changes.removals {
+            sqlx::query("DELETE FROM credentials WHERE id = $1")
+                .bind(id.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(
+        "INSERT INTO credentials (id, source, kind, holder, holder_id, app_id, team_tags, holder_enabled, label, not_before, \
+         expires_at, enabled, in_use, first_seen, missing_since) ",
+    );
+    query.push_values(entries, |mut row, entry| {
+        let credential = &entry.credential;
+        let holder = &credential.holder;
+        row.push_bind(credential.id.to_string())
+            .push_bind(credential.source.as_str().to_owned())
+            .push_bind(credential.kind.as_str())
+            .push_bind(holder.name.as_str().to_owned())
+            .push_bind(holder.id.to_string())
+            .push_bind(holder.app_id.as_ref().map(ToString::to_string))
+            .push_bind(holder.team_tags.join("\n"))
+            .push_bind(holder.enabled)
+            .push_bind(credential.label.as_str().to_owned())
+            .push_bind(credential.not_before.map(nanos))
+            .push_bind(credential.expires_at.map(nanos))
+            .push_bind(credential.enabled)
+            .push_bind(credential.in_use)
+            .push_bind(nanos(entry.first_seen))
+            .push_bind(entry.missing_since.map(nanos));
+    });
+    query.push(
+        " ON CONFLICT (id) DO UPDATE SET source = excluded.source, kind = excluded.kind, holder = excluded.holder, \
+         holder_id = excluded.holder_id, app_id = excluded.app_id, team_tags = excluded.team_tags, \
+         holder_enabled = excluded.holder_enabled, label = excluded.label, not_before = excluded.not_before, \
+         expires_at = excluded.expires_at, enabled = excluded.enabled, in_use = excluded.in_use, \
+         first_seen = excluded.first_seen, missing_since = excluded.missing_since",
+    );
+    query
+}
+
+fn source(row: &SqliteRow, configured: &[SourceState]) -> Option<SourceState> {
+    let name: &str = row.get("name");
+    let configured = configured.iter().find(|source| source.name.as_str() == name)?;
+    let at = |column| row.get::<Option<i64>, _>(column).map(instant);
+    Some(SourceState {
+        name: configured.name.clone(),
+        system: configured.system,
+        first_attempt: at("first_attempt"),
+        last_attempt: at("last_attempt"),
+        last_success: at("last_success"),
+        last_error: row.get::<Option<&str>, _>("last_error").map(Text::clean),
+    })
+}
+
+fn entry(row: &SqliteRow, previous: Option<Arc<Holder>>) -> Result<Entry, StoreError> {
+    let at = |column| row.get::<Option<i64>, _>(column).map(instant);
+    let holder = Holder {
+        name: Text::clean(row.get("holder")),
+        id: Ident::new(row.get("holder_id")),
+        app_id: row.get::<Option<&str>, _>("app_id").map(Ident::new),
+        team_tags: row.get::<&str, _>("team_tags").lines().map(Box::from).collect(),
+        enabled: row.get("holder_enabled"),
+    };
+    let credential = Credential {
+        id: CredentialId::parse(row.get("id")),
+        source: SourceName::new(row.get("source")),
+        kind: parsed("kind", row.get("kind"))?,
+        // Siblings share their holder, as they do after a poll.
+        holder: previous.filter(|previous| **previous == holder).unwrap_or_else(|| Arc::new(holder)),
+        label: Text::clean(row.get("label")),
+        not_before: at("not_before"),
+        expires_at: at("expires_at"),
+        enabled: row.get("enabled"),
+        in_use: row.get("in_use"),
+    };
+    Ok(Entry {
+        credential: Arc::new(credential),
+        first_seen: instant(row.get("first_seen")),
+        missing_since: at("missing_since"),
+    })
+}

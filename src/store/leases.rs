@@ -1,0 +1,91 @@
+//! Who may act: a name in a column, for a while.
+
+use super::rows::nanos;
+use super::{Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+/// One running process, told from every other one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl Owner {
+    #[must_use]
+    pub fn unique() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Store {
+    /// Takes or keeps the lease `name` for `term`; says whether `owner` has it now.
+    ///
+    /// A lease that would end later than anybody could have asked for was written under another clock, and is void: a machine whose
+    /// clock was once a year ahead must not lock everybody out for a year.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn hold(
+        &self,
+        name: &str,
+        owner: &Owner,
+        term: SignedDuration,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let until = now.saturating_add(term).unwrap_or(Timestamp::MAX);
+        let written = sqlx::query(
+            "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
+             SET owner = excluded.owner, until = excluded.until \
+             WHERE leases.owner = excluded.owner OR leases.until <= $4 OR leases.until > excluded.until",
+        )
+        .bind(name)
+        .bind(owner.as_str())
+        .bind(nanos(until))
+        .bind(nanos(now))
+        .execute(&mut *self.connection().await)
+        .await?;
+        Ok(written.rows_affected() == 1)
+    }
+
+    /// Gives the lease back, if `owner` has it.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn release(&self, name: &str, owner: &Owner) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM leases WHERE name = $1 AND owner = $2")
+            .bind(name)
+            .bind(owner.as_str())
+            .execute(&mut *self.connection().await)
+            .await?;
+        Ok(())
+    }
+
+    /// When the schedule `name` last ran.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn last_run(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar("SELECT at FROM runs WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&mut *self.connection().await)
+            .await?;
+        Ok(at.map(super::rows::instant))
+    }
+
+    /// Writes down that the schedule `name` ran.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn ran(&self, name: &str, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO runs (name, at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET at = excluded.at")
+            .bind(name)
+            .bind(nanos(at))
+            .execute(&mut *self.connection().await)
+            .await?;
+        Ok(())
+    }
+}

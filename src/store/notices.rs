@@ -1,0 +1,79 @@
+//! What has been told, and the one transaction in which telling begins.
+
+use super::rows::{instant_or_none, nanos, nanos_or_zero, parsed};
+use super::{Store, StoreError};
+use crate::domain::{CredentialId, Notice, NoticeKey, TeamId};
+use crate::outbox::Draft;
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row};
+
+impl Store {
+    /// Every notice about something that is still known.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn told(&self) -> Result<Vec<NoticeKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM notices WHERE credential IN (SELECT id FROM credentials) OR credential LIKE 'source:%'",
+        )
+        .fetch_all(&mut *self.connection().await)
+        .await?;
+        rows.iter().map(key).collect()
+    }
+
+    /// Enqueues notices: those that nobody enqueued before are written down as told and, in the same transaction, become the
+    /// messages that `compose` makes of them. Returns how many were new.
+    ///
+    /// # Errors
+    /// When the state cannot be written, or `compose` fails; nothing has been enqueued, then.
+    pub async fn enqueue<E: From<StoreError>>(
+        &self,
+        notices: Vec<Notice>,
+        now: Timestamp,
+        compose: impl FnOnce(&[Notice]) -> Result<Vec<Draft>, E>,
+    ) -> Result<Vec<Notice>, E> {
+        let store = |error: sqlx::Error| E::from(StoreError::from(error));
+        let mut connection = self.connection().await;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut fresh = Vec::with_capacity(notices.len());
+        for notice in notices {
+            let written = sqlx::query(
+                "INSERT INTO notices (credential, expires_at, notice, threshold, team, episode, crossed_at, enqueued_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            )
+            .bind(notice.key.credential.to_string())
+            .bind(nanos_or_zero(notice.key.expires_at))
+            .bind(notice.key.kind.as_str())
+            .bind(notice.key.step.to_string())
+            .bind(notice.key.team.as_str())
+            .bind(i64::from(notice.key.episode))
+            .bind(nanos(notice.crossed_at))
+            .bind(nanos(now))
+            .execute(&mut *transaction)
+            .await
+            .map_err(store)?;
+            if written.rows_affected() == 1 {
+                fresh.push(notice);
+            }
+        }
+        if !fresh.is_empty() {
+            for draft in compose(&fresh)? {
+                super::messages::insert(&draft, &mut transaction).await?;
+            }
+        }
+        transaction.commit().await.map_err(store)?;
+        Ok(fresh)
+    }
+}
+
+fn key(row: &SqliteRow) -> Result<NoticeKey, StoreError> {
+    Ok(NoticeKey {
+        credential: CredentialId::parse(row.get("credential")),
+        expires_at: instant_or_none(row.get("expires_at")),
+        kind: parsed("notice", row.get("notice"))?,
+        step: parsed("threshold", row.get("threshold"))?,
+        team: TeamId::new(row.get("team")),
+        episode: u32::try_from(row.get::<i64, _>("episode")).unwrap_or(u32::MAX),
+    })
+}
