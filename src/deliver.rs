@@ -4,9 +4,11 @@
 //! know what a message says, and when to try again.
 
 mod directory;
+mod postman;
 mod smtp;
 
 pub use directory::Directory;
+pub use postman::{Postman, Step};
 pub use smtp::Smtp;
 
 use crate::config;
@@ -28,7 +30,9 @@ pub enum ConnectError {
     Secret { key: &'static str, source: SecretError },
     #[error("mail.transport.roots: {0}; give one or more certificates in PEM")]
     Roots(String),
-    #[error("mail.transport.tls: TLS cannot be set up: {0}; install the system's CA certificates, or name some in mail.transport.roots")]
+    #[error(
+        "mail.transport.tls: TLS cannot be set up: {0}; install the system's CA certificates, or name some in mail.transport.roots"
+    )]
     Tls(String),
 }
 

@@ -1,6 +1,8 @@
 //! Draft.
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cycle;
 pub mod decide;
 pub mod deliver;
 #[cfg(feature = "demo")]

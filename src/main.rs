@@ -1,1 +1,11 @@
-fn main() {}
+//! Parses the arguments, runs the command, exits with its code.
+
+use clap::Parser;
+use expiry_watch::cli::{self, Arguments};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    cli::start_logging();
+    cli::run(arguments).into()
+}

@@ -27,7 +27,7 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(35);
 /// A message before it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The Message-ID, without angle brackets; also the key of its row.
+    /// The Message-ID, angle brackets and all; also the key of its row.
     pub id: String,
     pub address: Address,
     pub subject: Text,

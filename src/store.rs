@@ -19,6 +19,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use leases::Owner;
+pub use messages::{MessageRow, OutboxRows, Pick};
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);

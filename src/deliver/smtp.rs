@@ -74,9 +74,7 @@ impl Smtp {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Ok(())
             }
-            Err(answer) => {
-                Err(answer.into_error(&self.to_string(), self.login.as_ref().map(|(_, hidden)| hidden)))
-            }
+            Err(answer) => Err(answer.into_error(&self.to_string(), self.login.as_ref().map(|(_, hidden)| hidden))),
         }
     }
 

@@ -79,7 +79,11 @@ impl Item {
         facts.of_teams(told, stationery, recipient);
         Self {
             tone: wording.tone,
-            headline: headline.replace("{when}", in_words.as_deref().unwrap_or("")).replace(" ,", ",").trim().to_owned(),
+            headline: headline
+                .replace("{when}", in_words.as_deref().unwrap_or(""))
+                .replace(" ,", ",")
+                .trim()
+                .to_owned(),
             title: title(notice),
             which: kind.map(|kind| kind.spoken().to_owned()).into_iter().chain(environment(notice)).collect(),
             facts: facts.0,

@@ -245,10 +245,8 @@ async fn each_answer_means_what_it_means_and_names_the_server_but_no_address() {
 #[tokio::test]
 async fn an_error_gives_the_servers_own_words() {
     let (sent, server) = send_by(Script { rcpt: "550 5.1.1 <ccaas-ops@example.ca>: no such user", ..FRIENDLY }).await;
-    let expected = format!(
-        "localhost:{}, naming the recipient: permanent error (550): 5.1.1 [address] no such user",
-        server.port
-    );
+    let expected =
+        format!("localhost:{}, naming the recipient: permanent error (550): 5.1.1 [address] no such user", server.port);
     assert_eq!(sent, Err(SendError::Rejected(expected)));
 }
 

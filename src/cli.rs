@@ -1,0 +1,153 @@
+//! The command line: what can be asked, and what each command prints. Logs go to stderr, results to stdout.
+
+mod check;
+mod exit;
+mod once;
+mod setup;
+mod small;
+
+pub use exit::Exit;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// Tells the right people, in time, that a credential they depend on is about to expire.
+///
+/// Reads dates and identifiers, never a secret's value. Try it without any setup: `expiry-watch demo`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done; 1 --fail-on found something, or unhealthy; \
+    2 wrong usage or configuration; 3 a source could not be read; 4 mail could not be handed over or was refused; \
+    5 the state could not be opened.\n\nEnvironment: EXPIRY_WATCH_CONFIG names the configuration; EXPIRY_WATCH_LOG takes \
+    filter directives (such as info, or expiry_watch=debug); EXPIRY_WATCH_LOG_FORMAT=json writes one JSON object a line.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: poll, decide, mail, serve metrics and the status page
+    Run(ConfigArgument),
+    /// Make one poll, deliver all due notices, then exit (for a scheduled job)
+    Once(ConfigArgument),
+    /// Read everything and print why each credential is or is not due; sends nothing, writes nothing
+    Check(CheckArguments),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Try the way to the inboxes
+    #[command(subcommand)]
+    Mail(MailCommand),
+    /// Exit with 0 when /health answers 200 (for a container without a shell)
+    Healthcheck(HealthArguments),
+    /// Run the service against a simulated tenant: nothing to set up
+    #[cfg(feature = "demo")]
+    Demo(DemoArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Validate, and print all problems together, each with its key path
+    Check(ConfigArgument),
+}
+
+#[derive(Debug, Subcommand)]
+enum MailCommand {
+    /// Send one test message to a team through the configured transport, once
+    Test(MailTestArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgument {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "EXPIRY_WATCH_CONFIG", default_value = "config/expiry-watch.toml")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    #[arg(long, value_name = "FILE", env = "EXPIRY_WATCH_CONFIG", default_value = "config/expiry-watch.toml", help = "The configuration file")]
+    pub config: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Judge as if it were this time: RFC 3339, or a date (its start in the configured zone)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Exit with 1 when something is due, or expired
+    #[arg(long, value_enum)]
+    pub fail_on: Option<FailOn>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FailOn {
+    /// Any verdict or condition that is due
+    Due,
+    /// Only what has expired
+    Expired,
+}
+
+#[derive(Debug, Args)]
+pub struct MailTestArguments {
+    /// The team's key in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub team: String,
+    #[arg(long, value_name = "FILE", env = "EXPIRY_WATCH_CONFIG", default_value = "config/expiry-watch.toml", help = "The configuration file")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct HealthArguments {
+    /// Where the service answers
+    #[arg(long, default_value = "http://127.0.0.1:8080/health")]
+    pub url: String,
+}
+
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Where the status page is served
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+}
+
+/// Logs to stderr, as the environment asks.
+pub fn start_logging() {
+    let filter = EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new("expiry_watch=info,warn"));
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match std::env::var("EXPIRY_WATCH_LOG_FORMAT").as_deref() {
+        Ok("json") => logging.json().flatten_event(true).init(),
+        _ => logging.with_ansi(false).init(),
+    }
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return setup::fail(Exit::Configuration, format_args!("the runtime cannot be started: {error}")),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(arguments) => run_service(&arguments).await,
+            Command::Once(arguments) => once::run(arguments).await,
+            Command::Check(arguments) => check::run(arguments).await,
+            Command::Config(ConfigCommand::Check(arguments)) => small::config_check(&arguments),
+            Command::Mail(MailCommand::Test(arguments)) => small::mail_test(&arguments).await,
+            Command::Healthcheck(arguments) => small::healthcheck(&arguments).await,
+            #[cfg(feature = "demo")]
+            Command::Demo(arguments) => crate::daemon::demo(arguments.listen).await.map_err(|error| error.report()),
+        }
+    });
+    // A read that hangs in the background must not hold up the end.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|exit| exit)
+}

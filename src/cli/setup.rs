@@ -1,0 +1,43 @@
+//! What every command does first: configuration, sources, state. Each failure is printed here, once, and becomes an exit code.
+
+use super::Exit;
+use crate::clock::Clock;
+use crate::config::{self, Config, State};
+use crate::cycle::Cycle;
+use crate::inventory::Inventory;
+use crate::sources::Source;
+use crate::store::{Store, StoreError};
+use std::path::{Path, PathBuf};
+
+/// Prints `problem` as every command does, and gives back the code to end with.
+pub fn fail(exit: Exit, problem: impl std::fmt::Display) -> Exit {
+    eprintln!("expiry-watch: {problem}");
+    exit
+}
+
+pub fn configuration(path: &Path) -> Result<Config, Exit> {
+    config::load(path).map_err(|problems| fail(Exit::Configuration, problems))
+}
+
+pub fn sources(config: &Config, clock: &Clock) -> Result<Vec<Source>, Exit> {
+    Source::connect(config, clock).map_err(|problem| fail(Exit::Configuration, problem))
+}
+
+pub fn state_path(config: &Config) -> &PathBuf {
+    match &config.state {
+        State::Sqlite(path) => path,
+    }
+}
+
+pub async fn store(config: &Config) -> Result<Store, Exit> {
+    Store::open(state_path(config)).await.map_err(state_failed)
+}
+
+/// What the store knew when it was last written.
+pub async fn known(store: &Store, sources: &[Source]) -> Result<Inventory, Exit> {
+    store.inventory(&Cycle::configured(sources)).await.map_err(state_failed)
+}
+
+pub fn state_failed(error: StoreError) -> Exit {
+    fail(Exit::State, error)
+}

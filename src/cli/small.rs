@@ -1,0 +1,72 @@
+//! The small commands: `config check`, `mail test`, `healthcheck`.
+
+use super::setup::{self, fail};
+use super::{ConfigArgument, Exit, HealthArguments, MailTestArguments};
+use crate::clock::Clock;
+use crate::config;
+use crate::cycle::letters;
+use crate::deliver::{SendError, Transport};
+use crate::domain::TeamId;
+use std::time::Duration;
+
+/// Validates, and prints all problems together.
+pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
+    let config = setup::configuration(&arguments.config)?;
+    for warning in &config.warnings {
+        eprintln!("expiry-watch: warning: {warning}");
+    }
+    println!(
+        "{} is valid: {} sources, {} rules, {} teams; {} warnings (time zones: {})",
+        arguments.config.display(),
+        config.sources.len(),
+        config.policy.rules.len(),
+        config.policy.teams.len(),
+        config.warnings.len(),
+        config::zone::database_version(),
+    );
+    Ok(Exit::Done)
+}
+
+/// Sends one test message to each address of a team, once, through the configured transport.
+pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
+    let config = setup::configuration(&arguments.config)?;
+    let wrong = |problem: String| fail(Exit::Configuration, problem);
+    let Some(mail) = &config.mail else { return Err(wrong("there is no [mail] section to test".to_owned())) };
+    let team = config.policy.teams.get(&TeamId::new(&arguments.team)).ok_or_else(|| {
+        let known: Vec<&str> = config.policy.teams.keys().map(TeamId::as_str).collect();
+        wrong(format!("--team: there is no team `{}`; the configuration has: {}", arguments.team, known.join(", ")))
+    })?;
+    if team.addresses.is_empty() {
+        return Err(wrong(format!("the team `{}` has no address: set teams.{}.email", team.id, team.id)));
+    }
+    let transport = Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?;
+    let public_url = config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+    let stationery = letters::stationery(&config.policy, mail, public_url);
+    let drafts = letters::tests(team, &stationery, Clock::System.now()).map_err(|error| fail(Exit::Mail, error))?;
+    let mut exit = Exit::Done;
+    for draft in drafts {
+        match transport.send(&mail.from, &draft.address, &draft.raw, &draft.id).await {
+            Ok(()) => println!("{}: handed over, Message-ID {}", draft.address, draft.id),
+            Err(SendError::Deferred(why)) => exit = fail(Exit::Mail, format_args!("{}: not now: {why}", draft.address)),
+            Err(SendError::Rejected(why)) => exit = fail(Exit::Mail, format_args!("{}: refused: {why}", draft.address)),
+            Err(SendError::Paused(why)) => {
+                exit = fail(Exit::Mail, format_args!("{}: the mail system refuses us: {why}", draft.address));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// For a container without a shell: 0 when `/health` answers 200.
+pub async fn healthcheck(arguments: &HealthArguments) -> Result<Exit, Exit> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let unhealthy = |why: &dyn std::fmt::Display| fail(Exit::Found, format_args!("{}: {why}", arguments.url));
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
+    let client = client.map_err(|error| unhealthy(&error))?;
+    let answer = client.get(&arguments.url).send().await.map_err(|error| unhealthy(&error.without_url()))?;
+    if answer.status() == reqwest::StatusCode::OK {
+        println!("healthy");
+        return Ok(Exit::Done);
+    }
+    Err(unhealthy(&format!("it answers {}", answer.status())))
+}

@@ -1,0 +1,77 @@
+//! One step of delivery: take a message in hand, send it, write down what became of it.
+//!
+//! Delivery is at least once. The lease is taken and the fate written in transactions of their own, with the sending between them
+//! and outside both: a kill after the server accepted and before that is written down repeats the message, byte for byte, under the
+//! same Message-ID.
+
+use super::{SendError, Transport};
+use crate::clock::Clock;
+use crate::domain::{Address, Text};
+use crate::outbox::{Fate, Parcel, SEND_DEADLINE, after_passing_failure};
+use crate::store::{Owner, Pick, Store, StoreError};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Whoever carries the outbox to the mail system.
+#[derive(Debug)]
+pub struct Postman {
+    pub store: Arc<Store>,
+    pub transport: Transport,
+    pub from: Address,
+    pub owner: Owner,
+    pub clock: Clock,
+}
+
+/// What one step came to.
+#[derive(Debug)]
+pub enum Step {
+    /// There was nothing to take in hand.
+    Idle,
+    Delivered(Box<Parcel>),
+    /// It will be tried again at this time.
+    Deferred {
+        until: Timestamp,
+        why: Text,
+    },
+    /// Given up, for this address alone.
+    Rejected {
+        why: Text,
+    },
+    /// The mail system refuses all of us; it will be tried again at this time, and nothing else before that.
+    Paused {
+        until: Timestamp,
+        why: Text,
+    },
+}
+
+impl Postman {
+    /// Does one step.
+    ///
+    /// # Errors
+    /// When the state could not be read or written. A message that was sent and could not be marked is sent again, the same.
+    pub async fn deliver_next(&self, pick: Pick<'_>) -> Result<Step, StoreError> {
+        let Some(parcel) = self.store.lease(pick, &self.owner, self.clock.now()).await? else { return Ok(Step::Idle) };
+        let draft = &parcel.draft;
+        let sending = self.transport.send(&self.from, &draft.address, &draft.raw, &draft.id);
+        let outcome = match tokio::time::timeout(SEND_DEADLINE, sending).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(SendError::Deferred(format!("no answer within {} s", SEND_DEADLINE.as_secs()))),
+        };
+        let now = self.clock.now();
+        let paused = matches!(outcome, Err(SendError::Paused(_)));
+        let fate = match outcome {
+            Ok(()) => Fate::Delivered,
+            Err(SendError::Rejected(why)) => Fate::Rejected { why: Text::clean(&why) },
+            Err(SendError::Deferred(why) | SendError::Paused(why)) => {
+                after_passing_failure(&parcel, Text::clean(&why), now, fastrand::f64())
+            }
+        };
+        self.store.settle(&draft.id, &self.owner, &fate, now).await?;
+        Ok(match fate {
+            Fate::Delivered => Step::Delivered(Box::new(parcel)),
+            Fate::Deferred { until, why } if paused => Step::Paused { until, why },
+            Fate::Deferred { until, why } => Step::Deferred { until, why },
+            Fate::Rejected { why } => Step::Rejected { why },
+        })
+    }
+}
