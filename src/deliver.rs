@@ -28,7 +28,9 @@ pub enum ConnectError {
     Secret { key: &'static str, source: SecretError },
     #[error("mail.transport.roots: {0}; give one or more certificates in PEM")]
     Roots(String),
-    #[error("mail.transport.tls: TLS cannot be set up: {0}; install the system's CA certificates, or name some in mail.transport.roots")]
+    #[error(
+        "mail.transport.tls: TLS cannot be set up: {0}; install the system's CA certificates, or name some in mail.transport.roots"
+    )]
     Tls(String),
 }
 

@@ -37,7 +37,8 @@ pub struct Smtp {
 }
 
 enum Tls {
-    StartTls(TlsParameters),
+    /// By STARTTLS, before anything else is said.
+    Upgraded(TlsParameters),
     Implicit(TlsParameters),
     None,
 }
@@ -74,9 +75,7 @@ impl Smtp {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Ok(())
             }
-            Err(answer) => {
-                Err(answer.into_error(&self.to_string(), self.login.as_ref().map(|(_, hidden)| hidden)))
-            }
+            Err(answer) => Err(answer.into_error(&self.to_string(), self.login.as_ref().map(|(_, hidden)| hidden))),
         }
     }
 
@@ -96,13 +95,13 @@ impl Smtp {
         let hello = ClientId::default();
         let implicit = match &self.tls {
             Tls::Implicit(parameters) => Some(parameters.clone()),
-            Tls::StartTls(_) | Tls::None => None,
+            Tls::Upgraded(_) | Tls::None => None,
         };
         let server = (self.host.as_str(), self.port);
         let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(self.deadline), &hello, implicit, None)
             .await
             .map_err(at(Step::Connection))?;
-        if let Tls::StartTls(parameters) = &self.tls {
+        if let Tls::Upgraded(parameters) = &self.tls {
             if !connection.can_starttls() {
                 return Err(Answer::NoStartTls);
             }
@@ -134,7 +133,7 @@ fn tls(config: &config::Smtp) -> Result<Tls, ConnectError> {
         builder.build().map_err(|error| ConnectError::Tls(one_line(&error)))
     };
     Ok(match config.tls {
-        SmtpTls::StartTls => Tls::StartTls(parameters()?),
+        SmtpTls::StartTls => Tls::Upgraded(parameters()?),
         SmtpTls::Implicit => Tls::Implicit(parameters()?),
         SmtpTls::None => Tls::None,
     })

@@ -69,7 +69,8 @@ pub fn compose(
 /// What stands before the `@` of `<local@domain>`; `None` for anything that is not of that shape.
 fn local_part(message_id: &str) -> Option<&str> {
     let (local, domain) = message_id.strip_prefix('<')?.strip_suffix('>')?.split_once('@')?;
-    let is_plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && !b"<>@\"".contains(&b));
+    let is_plain =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && !b"<>@\"".contains(&b));
     (is_plain(local) && is_plain(domain) && message_id.len() < 250).then_some(local)
 }
 

@@ -1,7 +1,7 @@
 //! The summary of all that a team owns, and the test letter. Plain tables.
 
 use super::html::{heading, page, paragraph, table};
-use super::{Letter, Stationery, one_line, shortened, text, when};
+use super::{Letter, Stationery, readable, shortened, text, when};
 use crate::domain::{Address, Kind, SourceName, Team, Text};
 use jiff::Timestamp;
 use maud::html;
@@ -60,7 +60,8 @@ pub fn summary(
     }
     sections.push(health(sources, stationery));
     let subject = subject(items, unowned.len());
-    let intro = "All that is watched for you, in order of expiry. Nothing in this mail is new: notices come on their own.";
+    let intro =
+        "All that is watched for you, in order of expiry. Nothing in this mail is new: notices come on their own.";
     lay_out(subject, intro, &sections, &stationery.footer(now))
 }
 
@@ -76,7 +77,8 @@ fn credentials(title: String, items: &[SummaryItem], stationery: &Stationery) ->
     let mut sorted: Vec<&SummaryItem> = items.iter().collect();
     sorted.sort_by_key(|item| (item.expires_at.is_none(), item.expires_at, &item.holder, &item.label));
     let row = |item: &&SummaryItem| {
-        let which = [Some(&item.label), item.environment.as_ref()].into_iter().flatten().filter(|text| !text.is_empty());
+        let which =
+            [Some(&item.label), item.environment.as_ref()].into_iter().flatten().filter(|text| !text.is_empty());
         let which = which.map(Text::as_str).chain([item.kind.spoken()]).collect::<Vec<_>>().join(", ");
         vec![
             item.expires_at.map_or("never".to_owned(), |end| when::local(end, stationery.zone)),
@@ -98,7 +100,7 @@ fn health(sources: &[SummarySource], stationery: &Stationery) -> Section {
     let row = |source: &SummarySource| {
         let read = source.last_success.map_or("never".to_owned(), |at| when::local(at, stationery.zone));
         let state = source.last_error.as_ref().map_or("ok".to_owned(), |error| format!("failing: {error}"));
-        vec![one_line(source.name.as_str()), source.system.to_owned(), read, state]
+        vec![readable(source.name.as_str()), source.system.to_owned(), read, state]
     };
     Section {
         title: "Sources".to_owned(),

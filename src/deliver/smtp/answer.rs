@@ -87,7 +87,11 @@ fn meaning(step: Step, error: &Error) -> Meaning {
     }
     // Without a code: a broken connection or answer, and then it is not known whether a message arrived; or a client's error, which
     // is lettre saying that it knows no way to sign in here (a refused XOAUTH2 comes as one, too).
-    if is_certificate(error) || (error.is_client() && step.is_before_recipient()) { Meaning::NoMail } else { Meaning::Later }
+    if is_certificate(error) || (error.is_client() && step.is_before_recipient()) {
+        Meaning::NoMail
+    } else {
+        Meaning::Later
+    }
 }
 
 /// Class 5, subject 7: security and policy. It stands only in the text.
@@ -115,7 +119,8 @@ fn said(error: &Error, hidden: Option<&Hidden>) -> String {
     if let Some(hidden) = hidden {
         text = hidden.strike(&text);
     }
-    let words: Vec<&str> = text.split_whitespace().map(|word| if word.contains('@') { "[address]" } else { word }).collect();
+    let words: Vec<&str> =
+        text.split_whitespace().map(|word| if word.contains('@') { "[address]" } else { word }).collect();
     Text::clean(&words.join(" ")).to_string()
 }
 

@@ -225,7 +225,7 @@ async fn each_answer_means_what_it_means_and_names_the_server_but_no_address() {
         ("paused", Script { rcpt: "530 sign in first", ..s.clone() }),
         ("paused", Script { auth: "535 5.7.8 bad credentials", ..s.clone() }),
         ("paused", Script { auth: "534 too weak", ..s.clone() }),
-        ("paused", Script { auth: "334 !!! not a challenge", ..s.clone() }),
+        ("paused", Script { auth: "334 bm8gbW9yZQ==", ..s.clone() }),
         ("paused", Script { capabilities: &["AUTH CRAM-MD5"], ..s.clone() }),
         ("paused", Script { banner: "554 no service here", ..s.clone() }),
     ];
@@ -245,10 +245,8 @@ async fn each_answer_means_what_it_means_and_names_the_server_but_no_address() {
 #[tokio::test]
 async fn an_error_gives_the_servers_own_words() {
     let (sent, server) = send_by(Script { rcpt: "550 5.1.1 <ccaas-ops@example.ca>: no such user", ..FRIENDLY }).await;
-    let expected = format!(
-        "localhost:{}, naming the recipient: permanent error (550): 5.1.1 [address] no such user",
-        server.port
-    );
+    let expected =
+        format!("localhost:{}, naming the recipient: permanent error (550): 5.1.1 [address] no such user", server.port);
     assert_eq!(sent, Err(SendError::Rejected(expected)));
 }
 
