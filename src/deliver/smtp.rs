@@ -87,6 +87,8 @@ impl Smtp {
         connection.command(Mail::new(Some(sender), Vec::new())).await.map_err(at(Step::Sender))?;
         connection.command(Rcpt::new(recipient, Vec::new())).await.map_err(at(Step::Recipient))?;
         connection.command(Data).await.map_err(at(Step::Message))?;
+        // Lettre ends the message with a line break of its own: ours would become an empty line.
+        let raw = raw.strip_suffix(b"\r\n").unwrap_or(raw);
         connection.message(raw).await.map_err(at(Step::Message))?;
         Ok(connection)
     }
