@@ -23,9 +23,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
-/// So many notices of a digest are cards in HTML; further ones carry the same facts in one paragraph each. Gmail and others cut
-/// an HTML part at 102 KB, and a hundred notices stay below that.
-const CARDS: usize = 10;
+/// A digest of up to so many notices shows each as a card in HTML.
+const ALL_CARDS: usize = 20;
+
+/// In a longer one the first few are cards, and the others carry the same facts run on: Gmail and others cut an HTML part at
+/// 102 KB, and a hundred notices stay below that.
+const FIRST_CARDS: usize = 3;
 
 /// So many notices are told with all their facts; further ones get one line each, the most urgent having come first.
 const DETAILED: usize = 300;
@@ -139,7 +142,7 @@ fn subject(items: &[Item]) -> String {
     let head = format!("{}: ", first.headline);
     let tail = format!("{}{more}", shortened(&first.aside(), 60));
     let room = SUBJECT.saturating_sub(head.chars().count() + tail.chars().count());
-    one_line(&format!("{head}{}{tail}", shortened(&first.title, room)))
+    readable(&format!("{head}{}{tail}", shortened(&first.title, room)))
 }
 
 /// At most `room` characters; a cut one ends in `…`.
@@ -150,9 +153,15 @@ fn shortened(text: &str, room: usize) -> String {
     text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Identifiers and addresses are not all [`Text`]: whatever they hold, a line stays one line.
+/// Identifiers and reasons are not all [`Text`]: whatever they hold, a line stays one line.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// For what people read: without the marks that hide or reorder, too, by [`Text`]'s own judgement of each character.
+fn readable(text: &str) -> String {
+    let is_shown = |c: &char| c.is_ascii() || c.is_whitespace() || !Text::clean(c.encode_utf8(&mut [0; 4])).is_empty();
+    one_line(text).chars().filter(is_shown).collect()
 }
 
 #[cfg(test)]

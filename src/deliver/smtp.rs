@@ -37,7 +37,8 @@ pub struct Smtp {
 }
 
 enum Tls {
-    StartTls(TlsParameters),
+    /// By STARTTLS, before anything else is said.
+    Upgraded(TlsParameters),
     Implicit(TlsParameters),
     None,
 }
@@ -86,6 +87,8 @@ impl Smtp {
         connection.command(Mail::new(Some(sender), Vec::new())).await.map_err(at(Step::Sender))?;
         connection.command(Rcpt::new(recipient, Vec::new())).await.map_err(at(Step::Recipient))?;
         connection.command(Data).await.map_err(at(Step::Message))?;
+        // Lettre ends the message with a line break of its own: ours would become an empty line.
+        let raw = raw.strip_suffix(b"\r\n").unwrap_or(raw);
         connection.message(raw).await.map_err(at(Step::Message))?;
         Ok(connection)
     }
@@ -94,13 +97,13 @@ impl Smtp {
         let hello = ClientId::default();
         let implicit = match &self.tls {
             Tls::Implicit(parameters) => Some(parameters.clone()),
-            Tls::StartTls(_) | Tls::None => None,
+            Tls::Upgraded(_) | Tls::None => None,
         };
         let server = (self.host.as_str(), self.port);
         let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(self.deadline), &hello, implicit, None)
             .await
             .map_err(at(Step::Connection))?;
-        if let Tls::StartTls(parameters) = &self.tls {
+        if let Tls::Upgraded(parameters) = &self.tls {
             if !connection.can_starttls() {
                 return Err(Answer::NoStartTls);
             }
@@ -132,7 +135,7 @@ fn tls(config: &config::Smtp) -> Result<Tls, ConnectError> {
         builder.build().map_err(|error| ConnectError::Tls(one_line(&error)))
     };
     Ok(match config.tls {
-        SmtpTls::StartTls => Tls::StartTls(parameters()?),
+        SmtpTls::StartTls => Tls::Upgraded(parameters()?),
         SmtpTls::Implicit => Tls::Implicit(parameters()?),
         SmtpTls::None => Tls::None,
     })

@@ -3,21 +3,22 @@
 
 use super::item::{Fact, Item, is_web_address};
 use super::wording::Tone;
-use super::{CARDS, Digest};
+use super::{ALL_CARDS, Digest, FIRST_CARDS};
 use maud::{DOCTYPE, Markup, html};
 
 /// Word does not hand a font down into a table: each cell names it.
-const CELL: &str = "font:14px/20px Segoe UI,Arial,sans-serif;color:#222";
+const CELL: &str = "font:14px/20px Segoe UI,Arial,sans-serif;color:#222;word-break:break-word";
 const NAME: &str = "font:14px/20px Segoe UI,Arial,sans-serif;color:#666;padding-right:12px";
 const SMALL: &str = "font:12px/18px Segoe UI,Arial,sans-serif;color:#666";
-const HEADING: &str = "font:bold 16px/22px Segoe UI,Arial,sans-serif;color:#222";
+const HEADING: &str = "font:bold 16px/22px Segoe UI,Arial,sans-serif;color:#222;word-break:break-word";
 
 pub(super) fn digest(digest: &Digest) -> String {
+    let cards = if digest.items.len() <= ALL_CARDS { digest.items.len() } else { FIRST_CARDS };
+    let (cards, run_on) = digest.items.split_at(cards);
     let body = html! {
         (paragraph(&digest.intro))
-        @for (n, item) in digest.items.iter().enumerate() {
-            @if n < CARDS { (card(item)) } @else { (compact(item)) }
-        }
+        @for item in cards { (card(item)) }
+        @if !run_on.is_empty() { (compact(run_on)) }
         @if !digest.lines.is_empty() { (heading("In short, less urgent")) }
         @for line in &digest.lines { (paragraph(line)) }
         @if digest.uncounted > 0 { (paragraph(&format!("and {} more that are not named here", digest.uncounted))) }
@@ -85,12 +86,15 @@ fn card(item: &Item) -> Markup {
     }
 }
 
-/// The same facts, run on.
-fn compact(item: &Item) -> Markup {
+/// The same facts, run on, with as little markup as can be.
+fn compact(items: &[Item]) -> Markup {
     html! {
-        tr { td bgcolor="#ffffff" style={ (CELL) ";padding:6px 8px;border-left:5px solid " (colour(item.tone)) } {
-            b { (item.headline) ": " (item.title) }
-            @for fact in &item.facts { br; (fact.name) ": " (value(fact)) }
+        tr { td bgcolor="#ffffff" style={ (CELL) ";padding:8px 16px" } {
+            @for item in items {
+                b style={ "color:" (colour(item.tone)) } { (item.headline) }
+                @for fact in &item.facts { br; (fact.name) ": " (value(fact)) }
+                br; br;
+            }
         } }
     }
 }

@@ -1,8 +1,8 @@
 //! One notice as its reader gets it: a headline and a list of facts, which text and HTML then lay out.
 
 use super::wording::{Tone, wording};
-use super::{Stationery, one_line, when};
-use crate::domain::{Address, Notice, Subject, TeamId};
+use super::{Stationery, readable, when};
+use crate::domain::{Address, Notice, NoticeKind, Step, Subject, TeamId};
 use jiff::Timestamp;
 use url::Url;
 
@@ -24,6 +24,8 @@ pub(super) struct Item {
     which: Vec<String>,
     pub(super) facts: Vec<Fact>,
 }
+
+const STALE_MEANS: &str = "Until it answers again, all dates from this source are those of its last complete read, and notices go on by them. What was rotated or made since then is not known here.";
 
 /// A notice, and the recipient's teams to which it is owed.
 pub(super) struct Told<'a> {
@@ -98,16 +100,21 @@ impl Item {
     /// All of it in one line, for the long tail of a very long digest.
     pub(super) fn line(&self) -> String {
         let fact = |name| self.facts.iter().find(|fact| fact.name == name).map(|fact| format!(", {}", fact.value));
-        let more: String = ["Label", "Ends", "Credential id"].into_iter().filter_map(fact).collect();
+        let more: String = ["Label", "Ends", "Ended", "Credential id"].into_iter().filter_map(fact).collect();
         format!("{}: {}{}{more}", self.headline, self.title, self.aside())
     }
 }
 
+/// Whether a runbook for this credential is about this very thing, and says it better than our own advice.
+fn is_routine(kind: NoticeKind) -> bool {
+    matches!(kind, NoticeKind::Expired | NoticeKind::Expiring | NoticeKind::RotationDue)
+}
+
 fn title(notice: &Notice) -> String {
     match &notice.subject {
-        Subject::Credential { holder, holder_id, .. } if holder.is_empty() => one_line(&holder_id.to_string()),
+        Subject::Credential { holder, holder_id, .. } if holder.is_empty() => readable(&holder_id.to_string()),
         Subject::Credential { holder, .. } => holder.to_string(),
-        Subject::Source { name, .. } => one_line(name.as_str()),
+        Subject::Source { name, .. } => readable(name.as_str()),
     }
 }
 
@@ -120,7 +127,7 @@ struct Facts(Vec<Fact>);
 
 impl Facts {
     fn add(&mut self, name: &'static str, value: impl ToString) {
-        self.0.push(Fact { name, value: one_line(&value.to_string()), is_link: false });
+        self.0.push(Fact { name, value: readable(&value.to_string()), is_link: false });
     }
 
     fn of_subject(&mut self, notice: &Notice, stationery: &Stationery, now: Timestamp) {
@@ -152,6 +159,9 @@ impl Facts {
                 if let Some(error) = last_error {
                     self.add("Last error", error);
                 }
+                if notice.key.kind == NoticeKind::SourceStale {
+                    self.add("What it means", STALE_MEANS);
+                }
             }
         }
     }
@@ -159,20 +169,28 @@ impl Facts {
     fn of_end(&mut self, end: Option<Timestamp>, stationery: &Stationery, now: Timestamp) {
         let Some(end) = end else { return self.add("Ends", "never") };
         let days = when::days_until(end, now, stationery.zone);
-        self.add("Ends", when::local(end, stationery.zone));
-        self.add("Ends (UTC)", when::utc(end));
+        let (local, utc) = if end < now { ("Ended", "Ended (UTC)") } else { ("Ends", "Ends (UTC)") };
+        self.add(local, when::local(end, stationery.zone));
+        self.add(utc, when::utc(end));
         self.add("Days left", format!("{days} ({})", when::in_words(days)));
     }
 
     fn of_decision(&mut self, notice: &Notice, advice: &str) {
         self.add("Why", &notice.reason);
         let rule = notice.rule.as_ref().map_or("[defaults]".to_owned(), |rule| format!("“{rule}”"));
-        self.add("Rule", format!("{rule}, threshold {}", notice.key.step));
-        self.add("What to do", advice);
-        if let Some(runbook) = notice.runbook.as_ref().filter(|runbook| !runbook.is_empty()) {
-            let is_link = is_web_address(runbook.as_str());
-            self.0.push(Fact { name: "Runbook", value: runbook.to_string(), is_link });
-        }
+        self.add(
+            "Rule",
+            match notice.key.step {
+                Step::Resolved => rule,
+                step => format!("{rule}, threshold {step}"),
+            },
+        );
+        let Some(runbook) = notice.runbook.as_ref().filter(|runbook| !runbook.is_empty()) else {
+            return self.add("What to do", advice);
+        };
+        self.add("What to do", if is_routine(notice.key.kind) { "follow the runbook" } else { advice });
+        let is_link = is_web_address(runbook.as_str());
+        self.0.push(Fact { name: "Runbook", value: readable(runbook.as_str()), is_link });
     }
 
     fn of_teams(&mut self, told: &Told, stationery: &Stationery, recipient: &Address) {

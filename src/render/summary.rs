@@ -1,7 +1,7 @@
 //! The summary of all that a team owns, and the test letter. Plain tables.
 
 use super::html::{heading, page, paragraph, table};
-use super::{Letter, Stationery, one_line, shortened, text, when};
+use super::{Letter, Stationery, readable, shortened, text, when};
 use crate::domain::{Address, Kind, SourceName, Team, Text};
 use jiff::Timestamp;
 use maud::html;
@@ -100,7 +100,7 @@ fn health(sources: &[SummarySource], stationery: &Stationery) -> Section {
     let row = |source: &SummarySource| {
         let read = source.last_success.map_or("never".to_owned(), |at| when::local(at, stationery.zone));
         let state = source.last_error.as_ref().map_or("ok".to_owned(), |error| format!("failing: {error}"));
-        vec![one_line(source.name.as_str()), source.system.to_owned(), read, state]
+        vec![readable(source.name.as_str()), source.system.to_owned(), read, state]
     };
     Section {
         title: "Sources".to_owned(),

@@ -78,7 +78,7 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
             Task,
             "Source not read",
             "Source not read",
-            "Until it answers again, all dates from this source are those of its last complete read: a rotation since then is not known here, and neither is anything new. Check the service's sign-in, its permissions and the network path.",
+            "Check that Expiry Watch may still sign in there (its secret, its permissions), and that the network path is open. It tries again with every poll.",
         ),
         N::Resolved => said(Calm, "Resolved", "Resolved", "Nothing: what was told earlier is no longer true."),
     }
