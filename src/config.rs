@@ -94,7 +94,7 @@ impl Cloud {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum AzureCredential {
     /// Of the platform: Container Apps, App Service, or a virtual machine. `client_id` picks a user-assigned identity.
     ManagedIdentity {

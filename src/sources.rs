@@ -1,1 +1,145 @@
-//! Draft.
+//! Reading: one file a system, each of which gives a complete snapshot or says why there is none.
+//!
+//! Owns the conversation with what is watched: requests, pages, retries, limits, sign-in. A read that did not reach its end is an
+//! error, never a short list. Refuses to know what was read before, what is due, and who is told.
+
+mod azure;
+mod declared;
+mod entra;
+mod graph;
+#[cfg(test)]
+mod testing;
+
+pub use azure::Surroundings;
+pub use declared::Declared;
+pub use entra::Entra;
+
+use crate::clock::Clock;
+use crate::config::{Config, System};
+use crate::domain::{Credential, SourceName, Text};
+use jiff::Timestamp;
+use std::time::Duration;
+use thiserror::Error;
+
+/// A system that is read, ready to be asked.
+#[derive(Debug)]
+pub enum Source {
+    Entra(Box<Entra>),
+    Declared(Declared),
+}
+
+/// How much may be spent on waiting between tries in one read; the time that the requests themselves take is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    pub waiting: Duration,
+}
+
+impl Patience {
+    /// For somebody who waits for an answer: `check` and `once` (contract, section 4.6).
+    pub const SHORT: Self = Self { waiting: Duration::from_secs(30) };
+    /// For the service, which has until the next poll.
+    pub const LONG: Self = Self { waiting: Duration::from_secs(300) };
+}
+
+/// Why there is no snapshot: what failed, in which request, and what to do. One clean line, without any token. It does not name
+/// the source, which whoever reads it knows.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ReadError(Text);
+
+impl ReadError {
+    fn new(said: &str) -> Self {
+        Self(Text::clean(said))
+    }
+
+    #[must_use]
+    pub fn text(&self) -> &Text {
+        &self.0
+    }
+}
+
+impl From<ReadError> for Text {
+    fn from(error: ReadError) -> Self {
+        error.0
+    }
+}
+
+/// Why a source cannot be asked at all: something about the configuration or its secrets.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("{key}: {problem}")]
+pub struct ConnectError {
+    /// The key path in the configuration, or the environment variable.
+    pub key: String,
+    pub problem: String,
+}
+
+impl ConnectError {
+    fn new(key: &str, problem: impl ToString) -> Self {
+        Self { key: key.to_owned(), problem: Text::clean(&problem.to_string()).to_string() }
+    }
+}
+
+impl Source {
+    /// All configured sources, in the order of the configuration. Secrets are read here.
+    ///
+    /// # Errors
+    /// When a secret is not there or not usable; the message names key and place.
+    pub fn connect(config: &Config, clock: &Clock) -> Result<Vec<Self>, ConnectError> {
+        Self::connect_from(config, clock, &Surroundings::of_this_process())
+    }
+
+    /// The same, with the environment's share given by the caller.
+    ///
+    /// # Errors
+    /// As [`Source::connect`].
+    pub fn connect_from(
+        config: &Config,
+        clock: &Clock,
+        surroundings: &Surroundings,
+    ) -> Result<Vec<Self>, ConnectError> {
+        let connect = |source: &crate::config::SourceConfig| match &source.system {
+            System::Entra(entra) => {
+                Entra::connect(&source.name, entra, &config.azure, clock, surroundings).map(Box::new).map(Self::Entra)
+            }
+            System::Declared(declarations) => Ok(Self::Declared(Declared::new(&source.name, declarations))),
+        };
+        config.sources.iter().map(connect).collect()
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &SourceName {
+        match self {
+            Self::Entra(entra) => entra.name(),
+            Self::Declared(declared) => declared.name(),
+        }
+    }
+
+    /// Its `type` in the configuration.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        match self {
+            Self::Entra(_) => "entra",
+            Self::Declared(_) => "declared",
+        }
+    }
+
+    /// Everything that stands there at present. The caller sets the deadline of the whole; a read may be dropped at any point.
+    ///
+    /// # Errors
+    /// When any part could not be read: there is no partial snapshot.
+    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
+        match self {
+            Self::Entra(entra) => entra.read(patience, now).await,
+            Self::Declared(declared) => Ok(declared.read()),
+        }
+    }
+
+    /// How often each outcome has been met since the start: status code, or `error` where no answer came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(String, u64)> {
+        match self {
+            Self::Entra(entra) => entra.requests(),
+            Self::Declared(_) => Vec::new(),
+        }
+    }
+}

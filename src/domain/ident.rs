@@ -97,6 +97,15 @@ impl CredentialId {
         Self(IdRepr::Directory { object, object_id, key_id })
     }
 
+    /// The key id of what stands in a directory.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&Ident> {
+        match &self.0 {
+            IdRepr::Directory { key_id, .. } => Some(key_id),
+            IdRepr::Other(_) => None,
+        }
+    }
+
     /// `declared:<source>:<holder>/<label>`
     #[must_use]
     pub fn declared(source: &str, holder: &str, label: &str) -> Self {

@@ -1,0 +1,127 @@
+//! Microsoft Entra ID through Microsoft Graph: the credentials of applications and service principals.
+//!
+//! Owns which collections are read and how they make one snapshot. The parts: [`listing`] turns pages, [`page`] knows their format,
+//! [`fold`] what counts as a credential.
+
+mod fold;
+mod listing;
+mod page;
+
+use super::azure::{Surroundings, Tokens};
+use super::graph::{Graph, Limits, Waiting};
+use super::{ConnectError, Patience, ReadError};
+use crate::clock::Clock;
+use crate::config::{Azure, EntraConfig};
+use crate::domain::{Credential, CredentialId, DirectoryObject, Ident, SourceName};
+use fold::Fold;
+use jiff::Timestamp;
+use std::collections::HashSet;
+use url::Url;
+
+#[derive(Debug)]
+pub struct Entra {
+    name: SourceName,
+    config: EntraConfig,
+    graph: Graph,
+}
+
+impl Entra {
+    /// # Errors
+    /// When there is no way to sign in, or a secret is missing.
+    pub(super) fn connect(
+        name: &SourceName,
+        config: &EntraConfig,
+        azure: &Azure,
+        clock: &Clock,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let tokens = Tokens::connect(azure, clock, surroundings)?;
+        Self::with(name, config, tokens, clock, Limits::default())
+    }
+
+    fn with(
+        name: &SourceName,
+        config: &EntraConfig,
+        tokens: Tokens,
+        clock: &Clock,
+        limits: Limits,
+    ) -> Result<Self, ConnectError> {
+        let graph = Graph::new(&config.graph_url, tokens, clock, limits)
+            .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
+        Ok(Self { name: name.clone(), config: config.clone(), graph })
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    #[must_use]
+    pub fn requests(&self) -> Vec<(String, u64)> {
+        self.graph.requests()
+    }
+
+    /// Reads both collections side by side. The first failure ends it: half a directory is no snapshot.
+    ///
+    /// # Errors
+    /// When either listing did not reach its end.
+    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
+        let list = async |object, wanted: bool| {
+            // The two wait at the same time, so each may use the whole patience.
+            let waiting = Waiting { left: patience.waiting };
+            let fold = Fold::new(&self.name, object, now);
+            if wanted { listing::read(&self.graph, self.first(object), fold, waiting).await } else { Ok(Vec::new()) }
+        };
+        let (applications, principals) = tokio::try_join!(
+            list(DirectoryObject::Application, self.config.applications),
+            list(DirectoryObject::ServicePrincipal, self.config.service_principals),
+        )?;
+        Ok(merge(applications, principals))
+    }
+
+    /// The first page's address. Only what is used is asked for; 999 is the most that a page can hold.
+    fn first(&self, object: DirectoryObject) -> Url {
+        const COMMON: &str = "id,appId,displayName,tags,passwordCredentials,keyCredentials";
+        let base = self.config.graph_url.as_str().trim_end_matches('/');
+        let written = match object {
+            DirectoryObject::Application => format!("{base}/v1.0/applications?$select={COMMON}&$top=999"),
+            DirectoryObject::ServicePrincipal => format!(
+                "{base}/v1.0/servicePrincipals?$select={COMMON},servicePrincipalType,appOwnerOrganizationId,accountEnabled,\
+                 preferredTokenSigningKeyEndDateTime&$top=999"
+            ),
+        };
+        // A URL with a known path after it is one still; should it not be, the base alone is asked and answers with an error.
+        Url::parse(&written).unwrap_or_else(|_| self.config.graph_url.clone())
+    }
+}
+
+/// One snapshot of two listings.
+///
+/// Make sure that: an object that Graph repeats on a later page counts once, as it was seen last; and a key that is reported by
+/// application and principal is one credential, the application's.
+fn merge(mut applications: Vec<Credential>, mut principals: Vec<Credential>) -> Vec<Credential> {
+    keep_last(&mut applications);
+    keep_last(&mut principals);
+    let key = |credential: &Credential| -> Option<(Ident, Ident)> {
+        Some((credential.holder.app_id.clone()?, credential.id.key_id()?.clone()))
+    };
+    let principals_keys: HashSet<(Ident, Ident)> = principals.iter().filter_map(key).collect();
+    if !principals_keys.is_empty() {
+        let both: HashSet<(Ident, Ident)> =
+            applications.iter().filter_map(key).filter(|key| principals_keys.contains(key)).collect();
+        principals.retain(|credential| key(credential).is_none_or(|key| !both.contains(&key)));
+    }
+    applications.append(&mut principals);
+    applications
+}
+
+fn keep_last(credentials: &mut Vec<Credential>) {
+    let mut seen: HashSet<&CredentialId> = HashSet::with_capacity(credentials.len());
+    let mut last: Vec<bool> = credentials.iter().rev().map(|credential| seen.insert(&credential.id)).collect();
+    if seen.len() < credentials.len() {
+        credentials.retain(|_| last.pop().unwrap_or(true));
+    }
+}
+
+#[cfg(test)]
+mod tests;
