@@ -3,8 +3,24 @@
 //! Owns the meaning of every key, its default and its examples. Past this module no address, duration, zone or pattern is a
 //! string. Secrets are only ever referred to: [`SecretRef`] names where one is, and [`Secret`] never shows itself.
 
+mod assemble;
+mod azure;
+mod declared;
+mod general;
+mod mail;
+mod problem;
+mod read;
+mod rules;
 mod secret;
+mod sources;
+mod teams;
+#[cfg(test)]
+mod tests;
+mod value;
+pub mod zone;
 
+pub use assemble::{LARGEST_FILE, load, parse};
+pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError, SecretRef};
 
 use crate::domain::{Address, Period, Policy, SourceName, Text};
@@ -27,9 +43,24 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// `None`: nothing is mailed; allowed only where no team has an address.
     pub mail: Option<Mail>,
-    /// What is accepted but deserves a word: a key that this version does not act on, an empty `[defaults].teams`, a secret whose
-    /// environment variable is not set. Each begins with its key path.
+    /// Every secret that the file refers to, with its key path.
+    pub secrets: Vec<(String, SecretRef)>,
+    /// What is accepted but deserves a word: a key that this version does not act on, an empty `[defaults].teams`, and (after
+    /// [`load`]) a secret whose environment variable is not set. Each begins with its key path.
     pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The secrets that cannot be read here and now, each as a sentence that begins with its key path. Looks at the environment
+    /// and at files, which [`parse`] does not.
+    #[must_use]
+    pub fn unreadable_secrets(&self) -> Vec<String> {
+        let unreadable = |(path, secret): &(String, SecretRef)| match secret.read() {
+            Ok(_) => None,
+            Err(error) => Some(format!("{path}: {error}")),
+        };
+        self.secrets.iter().filter_map(unreadable).collect()
+    }
 }
 
 /// When the loops run, in the zone of [`Policy::zone`].
@@ -48,7 +79,7 @@ pub enum State {
 #[derive(Debug)]
 pub struct Http {
     pub listen: SocketAddr,
-    /// Where people reach the service; mails link to it. No trailing slash.
+    /// Where people reach the service; mails link to it. A path has no trailing slash; with no path, [`Url`] writes one.
     pub public_url: Option<Url>,
     pub access_token: Option<SecretRef>,
     pub feed_listen: Option<SocketAddr>,
@@ -148,7 +179,7 @@ impl System {
 
 #[derive(Debug, Clone)]
 pub struct EntraConfig {
-    /// Scheme, host and port, perhaps a path; no trailing slash.
+    /// Scheme, host and port, perhaps a path without a trailing slash; with no path, [`Url`] writes one.
     pub graph_url: Url,
     pub applications: bool,
     pub service_principals: bool,

@@ -1,0 +1,180 @@
+//! `[sources.<name>]`: what is read. Systems that this version cannot read yet are checked like the others, then refused with a
+//! sentence that says so: a file that is written for the next version shows its mistakes today.
+
+use super::declared::declarations;
+use super::read::{Item, Table};
+use super::value::{NOT_A_NAME, SECRET, is_name};
+use super::{Azure, Cloud, EntraConfig, SourceConfig, System};
+use crate::domain::{Period, SourceName};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use url::{Host, Url};
+
+#[derive(Clone, Copy)]
+enum Type {
+    Entra,
+    KeyVault,
+    Digicert,
+    Tls,
+    Files,
+    Declared,
+}
+
+const TYPES: &[(&str, Type)] = &[
+    ("entra", Type::Entra),
+    ("key_vault", Type::KeyVault),
+    ("digicert", Type::Digicert),
+    ("tls", Type::Tls),
+    ("files", Type::Files),
+    ("declared", Type::Declared),
+];
+
+const SECTION: &str = "[sources.entra]\ntype = \"entra\"";
+
+/// The sources as written.
+pub(super) struct Sources {
+    /// Those that can be read.
+    pub built: Vec<SourceConfig>,
+    /// Every name in the file, with how long it may be silent where that is said.
+    pub named: BTreeMap<SourceName, Option<Period>>,
+}
+
+pub(super) fn sources(root: &Table, azure: &Azure, zone: &TimeZone) -> Sources {
+    let mut sources = Sources { built: Vec::new(), named: BTreeMap::new() };
+    for (key, item) in root.named("sources", SECTION) {
+        if !is_name(key) {
+            item.place.problem(NOT_A_NAME, SECTION);
+        }
+        let name = SourceName::new(key);
+        let read = item.table(SECTION, |t| (system(t, key, azure, zone), stale_after(t)));
+        let (system, stale_after) = read.unwrap_or((None, None));
+        sources.named.insert(name.clone(), stale_after);
+        sources.built.extend(system.map(|system| SourceConfig { name, system }));
+    }
+    if sources.named.is_empty() {
+        root.at("sources").warn("there is none, so nothing is watched");
+    }
+    sources
+}
+
+fn stale_after(t: &Table) -> Option<Period> {
+    t.get("stale_after")?.period_above_zero("\"6h\"")
+}
+
+fn system(t: &Table, name: &str, azure: &Azure, zone: &TimeZone) -> Option<System> {
+    let Some(kind) = t.need("type", "\"entra\"").and_then(|item| item.choice(TYPES)) else {
+        t.let_any_key_go();
+        return None;
+    };
+    match kind {
+        Type::Entra => return entra(t, azure).map(System::Entra),
+        Type::Declared => return Some(System::Declared(declarations(t, name, zone))),
+        Type::KeyVault => key_vault(t),
+        Type::Digicert => digicert(t),
+        Type::Tls => tls(t),
+        Type::Files => files(t),
+    }
+    refuse(t, kind);
+    None
+}
+
+fn refuse(t: &Table, kind: Type) {
+    let word = match kind {
+        Type::Entra => "entra",
+        Type::KeyVault => "key_vault",
+        Type::Digicert => "digicert",
+        Type::Tls => "tls",
+        Type::Files => "files",
+        Type::Declared => "declared",
+    };
+    t.at("type").problem(
+        format_args!(
+            "`type = \"{word}\"` is not built into this version yet; remove the source or keep its dates under a `declared` source"
+        ),
+        "",
+    );
+}
+
+fn entra(t: &Table, azure: &Azure) -> Option<EntraConfig> {
+    let graph_url = graph_url(t, azure.cloud);
+    let applications = t.boolean_or("applications", true);
+    let service_principals = t.boolean_or("service_principals", true);
+    if !applications && !service_principals {
+        t.place.problem("neither applications nor service principals are read, so it watches nothing", SECTION);
+    }
+    if t.boolean_or("last_use", false) {
+        t.at("last_use").warn("this version does not read when a credential was last used yet; the key has no effect");
+    }
+    if t.boolean_or("owners", false) {
+        t.at("owners").warn("this version does not read owners yet; the key has no effect");
+    }
+    Some(EntraConfig { graph_url: graph_url?, applications, service_principals })
+}
+
+/// Microsoft Graph's address, which follows the cloud where nothing is said.
+pub(super) fn graph_url(t: &Table, cloud: Cloud) -> Option<Url> {
+    match t.get("graph_url") {
+        Some(item) => item.web_url("\"https://graph.microsoft.com\""),
+        None => Url::parse(cloud.graph_url()).ok(),
+    }
+}
+
+fn key_vault(t: &Table) {
+    let example = "\"https://kvlt-example.vault.azure.net\"";
+    t.need("vault_url", example).and_then(|item| item.web_url(example));
+}
+
+fn digicert(t: &Table) {
+    t.get("url").and_then(|item| item.web_url("\"https://www.digicert.com/services/v2\""));
+    t.need("api_key", SECRET).and_then(|item| item.secret());
+}
+
+fn files(t: &Table) {
+    let example = "[ \"/certs/*.pem\" ]";
+    let Some(paths) = t.need("paths", example) else { return };
+    if paths.elements().is_empty() {
+        paths.wrong("it names no file", example);
+    }
+    for item in paths.elements() {
+        item.path("\"/certs/*.pem\"");
+    }
+}
+
+fn tls(t: &Table) {
+    let example = "[ \"conference.example.ca:443\" ]";
+    if let Some(targets) = t.need("targets", example) {
+        if targets.elements().is_empty() {
+            targets.wrong("it names no target", example);
+        }
+        targets.elements().iter().for_each(target);
+    }
+    t.get("timeout").and_then(|item| item.period_above_zero("\"10s\""));
+    t.get("roots").and_then(|item| item.secret());
+}
+
+fn target(item: &Item) {
+    let example = "{ host = \"10.1.2.3\", port = 5061, server_name = \"conference.example.ca\" }";
+    if item.value.as_str().is_some() {
+        item.parsed("\"conference.example.ca:443\"", host_and_port);
+        return;
+    }
+    item.table(example, |t| {
+        t.need("host", "\"10.1.2.3\"").and_then(|item| item.parsed("\"10.1.2.3\"", host));
+        t.need("port", "443").and_then(|item| item.port("443"));
+        t.get("server_name").and_then(|item| item.parsed("\"conference.example.ca\"", host));
+        t.get("starttls").and_then(|item| item.choice(&[("smtp", ())]));
+    });
+}
+
+fn host_and_port(written: &str) -> Result<(Host, u16), &'static str> {
+    let wanted = "a host, a colon and a port from 1 to 65535 are wanted";
+    let (name, port) = written.rsplit_once(':').ok_or(wanted)?;
+    let port = port.parse().ok().filter(|port| *port > 0).ok_or(wanted)?;
+    Ok((host(name)?, port))
+}
+
+/// A host name or an IP address (IPv6 with or without brackets).
+pub(super) fn host(written: &str) -> Result<Host, &'static str> {
+    let bracketed = || Host::parse(&format!("[{written}]"));
+    Host::parse(written).or_else(|_| bracketed()).map_err(|_| "a host name or an IP address is wanted")
+}

@@ -1,0 +1,219 @@
+//! What good configurations come to mean.
+
+use super::*;
+use crate::domain::{Period, Successor};
+
+fn ladder(written: &[&str]) -> Vec<Threshold> {
+    written.iter().map(|threshold| threshold.parse().unwrap()).collect()
+}
+
+fn teams(names: &[&str]) -> Vec<TeamId> {
+    names.iter().map(|name| TeamId::new(name)).collect()
+}
+
+#[test]
+fn an_empty_file_means_the_documented_defaults_and_warns_that_nothing_is_watched() {
+    let config = accepted("");
+    assert_eq!(config.schedule.poll.to_string(), "0 */30 * * * *");
+    assert_eq!(config.schedule.notify.to_string(), "0 0 8 * * *");
+    assert!(config.schedule.summary.is_none());
+    assert_eq!(config.policy.urgent_within.to_string(), "24h");
+    assert_eq!(config.state, State::Sqlite(PathBuf::from("state/expiry-watch.db")));
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.policy.defaults.remind, ladder(&["60d", "30d", "14d", "7d", "3d", "1d", "0d"]));
+    assert!(config.mail.is_none() && config.azure.credential.is_none());
+    assert!(config.warnings.iter().any(|warning| warning.starts_with("sources: ")), "{:?}", config.warnings);
+    assert!(config.warnings.iter().any(|warning| warning.starts_with("defaults.teams: ")), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_good_file_has_no_warnings() {
+    assert_eq!(accepted(BASE).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn graph_is_the_clouds_own_where_no_url_is_given() {
+    for (cloud, graph) in [
+        ("public", "https://graph.microsoft.com/"),
+        ("us_gov", "https://graph.microsoft.us/"),
+        ("us_dod", "https://dod-graph.microsoft.us/"),
+        ("china", "https://microsoftgraph.chinacloudapi.cn/"),
+    ] {
+        let config = accepted(&with(&format!("[azure]\ncredential = \"azure_cli\"\ncloud = \"{cloud}\"")));
+        let System::Entra(entra) = &config.sources[0].system else { panic!("{:?}", config.sources) };
+        assert_eq!(entra.graph_url.as_str(), graph);
+        assert!(entra.applications && entra.service_principals);
+    }
+}
+
+#[test]
+fn every_way_to_sign_in_takes_the_keys_that_it_needs() {
+    let of = |keys: &str| accepted(&with(&format!("[azure]\n{keys}"))).azure.credential.unwrap();
+    assert!(matches!(of("credential = \"managed_identity\""), AzureCredential::ManagedIdentity { client_id: None }));
+    assert!(matches!(
+        of("credential = \"workload_identity\"\nclient_id = \"a\""),
+        AzureCredential::WorkloadIdentity { client_id: Some(_), tenant_id: None }
+    ));
+    assert!(matches!(of("credential = \"azure_cli\""), AzureCredential::AzureCli { tenant_id: None }));
+    let application = "tenant_id = \"t\"\nclient_id = \"c\"";
+    assert!(matches!(
+        of(&format!("credential = \"client_secret\"\n{application}\nclient_secret = {{ env = \"S\" }}")),
+        AzureCredential::ClientSecret { secret: SecretRef::Env(_), .. }
+    ));
+    assert!(matches!(
+        of(&format!(
+            "credential = \"client_certificate\"\n{application}\nclient_certificate = {{ file = \"/a.pem\" }}"
+        )),
+        AzureCredential::ClientCertificate { pem: SecretRef::File(_), .. }
+    ));
+}
+
+#[test]
+fn sources_keep_the_order_of_the_file_and_have_their_own_patience() {
+    let config = accepted(&with(
+        "[sources.zebra]\ntype = \"declared\"\nstale_after = \"2d\"\ncredentials = [ { holder = \"a\", expires_at = 2027-01-01 } ]\n\
+         [sources.ant]\ntype = \"entra\"",
+    ));
+    let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["entra", "zebra", "ant"]);
+    let stale = |name: &str| config.policy.stale_after[&SourceName::new(name)].to_string();
+    assert_eq!((stale("entra"), stale("zebra")), ("90m".to_owned(), "2d".to_owned()));
+}
+
+#[test]
+fn declared_dates_are_days_where_the_people_are() {
+    let config = accepted(&with(
+        "timezone = \"America/Vancouver\"\n[sources.d]\ntype = \"declared\"\ncredentials = [\n\
+         { holder = \"a\", not_before = \"2026-12-01\", expires_at = 2027-03-31 },\n\
+         { holder = \"b\", label = \"x\", expires_at = \"2027-03-31T17:00:00Z\" },\n\
+         { holder = \"b\", label = \"y\", expires_at = 9999-12-31T23:59:59Z },\n\
+         { holder = \"c\" },\n]",
+    ));
+    let System::Declared(declared) = &config.sources[1].system else { panic!("{:?}", config.sources) };
+    let ends: Vec<_> = declared.iter().map(|one| one.expires_at.map(|at| at.to_string())).collect();
+    let some = |at: &str| Some(at.to_owned());
+    assert_eq!(ends, [some("2027-04-01T06:59:59Z"), some("2027-03-31T17:00:00Z"), None, None]);
+    assert_eq!(declared[0].not_before.map(|at| at.to_string()), some("2026-12-01T07:00:00Z"));
+    assert_eq!(config.warnings, ["sources.d.credentials[3].expires_at: is not given, so this never expires"]);
+}
+
+#[test]
+fn mail_leaves_by_the_port_that_its_security_implies() {
+    for (keys, port, tls) in [
+        ("host = \"smtp.example.ca\"", 587, SmtpTls::StartTls),
+        ("host = \"smtp.example.ca\", tls = \"implicit\"", 465, SmtpTls::Implicit),
+        ("host = \"127.0.0.1\", tls = \"none\"", 25, SmtpTls::None),
+        ("host = \"::1\", tls = \"none\", port = 9025", 9025, SmtpTls::None),
+        ("host = \"smtp.example.ca\", tls = \"none\", allow_plaintext = true", 25, SmtpTls::None),
+    ] {
+        let config = accepted(&with(&format!(
+            "[mail]\nfrom = \"Expiry Watch <ew@example.ca>\"\ntransport = {{ type = \"smtp\", {keys} }}"
+        )));
+        let mail = config.mail.unwrap();
+        assert_eq!((mail.from_name.as_str(), mail.from.as_str()), ("Expiry Watch", "ew@example.ca"));
+        let Transport::Smtp(smtp) = mail.transport else { panic!("{keys}") };
+        assert_eq!((smtp.port, smtp.tls), (port, tls), "{keys}");
+    }
+}
+
+#[test]
+fn a_rule_is_completed_from_the_defaults() {
+    let config = accepted(&with(
+        r#"[defaults]
+teams = [ "ccaas" ]
+remind = [ "9d" ]
+remind_certificates = [ "10%" ]
+after_expiry = "never"
+[teams.idim]
+email = "idim@example.ca"
+[[rules]]
+match = { holder = "a" }
+remind = [ "5d", "1d", "5d" ]
+teams = [ "idim", "ccaas", "idim" ]
+successor = "holder"
+after_expiry = "2d"
+[[rules]]
+name = "second"
+match = { kind = [ "*CERTIFICATE", "declared" ] }
+remind = []
+remind_certificates = [ "20%" ]
+teams = []
+[[rules]]
+match = { label = "" }
+"#,
+    ));
+    assert_eq!(config.policy.defaults.after_expiry, None);
+    let [first, second, third] = &config.policy.rules[..] else { panic!("{:?}", config.policy.rules) };
+    assert_eq!(first.name.as_str(), "rule 1");
+    assert_eq!(first.treatment.remind, ladder(&["5d", "1d"]));
+    assert_eq!(first.treatment.remind_certificates, ladder(&["5d", "1d"]));
+    assert_eq!((first.names_teams, &first.treatment.teams), (true, &teams(&["idim", "ccaas"])));
+    assert_eq!(first.treatment.successor, Successor::Holder);
+    assert_eq!(first.treatment.after_expiry, Some(Period::days(2)));
+    assert_eq!(second.name.as_str(), "second");
+    assert_eq!((&second.treatment.remind, second.treatment.remind_certificates.clone()), (&vec![], ladder(&["20%"])));
+    assert_eq!((second.names_teams, &second.treatment.teams), (true, &vec![]));
+    assert_eq!(third.treatment.remind, ladder(&["9d"]));
+    assert_eq!(third.treatment.remind_certificates, ladder(&["10%"]));
+    assert_eq!((third.names_teams, &third.treatment.teams), (false, &teams(&["ccaas"])));
+}
+
+#[test]
+fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
+    for (changed, path) in [
+        ("[sources.entra]\ntype = \"entra\"\nlast_use = true", "sources.entra.last_use"),
+        ("[sources.entra]\ntype = \"entra\"\nowners = true", "sources.entra.owners"),
+        ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
+        ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
+        ("[defaults]\nteams = \"ccaas\"\nescalate = { at = \"3d\", teams = \"ccaas\" }", "defaults.escalate"),
+        ("[[rules]]\nmatch = { label = \"x\" }\nrotate_every = \"90d\"", "rules[0].rotate_every"),
+        ("[[rules]]\nmatch = { label = \"x\" }\nremind_rotation = [ \"7d\" ]", "rules[0].remind_rotation"),
+        ("[[rules]]\nmatch = { label = \"x\" }\nteams = [ \"owner\" ]", "rules[0].teams[0]"),
+    ] {
+        let config = accepted(&with(changed));
+        assert_eq!(config.warnings.len(), 1, "{changed} {:?}", config.warnings);
+        assert!(config.warnings[0].starts_with(&format!("{path}: this version does not ")), "{:?}", config.warnings);
+    }
+}
+
+#[test]
+fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
+    for (changed, path) in [
+        ("[defaults]\nteams = []", "defaults.teams: no team"),
+        (
+            "[[rules]]\nteams = []\n[[rules]]\nmatch = { label = \"x\" }",
+            "rules[1]: never decides anything, since rules[0]",
+        ),
+        ("[teams.quiet]\nname = \"Quiet\"", "teams.quiet.email: no address"),
+        (
+            "[azure]\ncredential = \"managed_identity\"\nclient_secret = { env = \"S\" }",
+            "azure.client_secret: this `credential`",
+        ),
+        ("[http]\nlisten = \"0.0.0.0:8080\"", "http.listen: others can reach this address"),
+    ] {
+        let config = accepted(&with(changed));
+        assert_eq!(config.warnings.len(), 1, "{changed} {:?}", config.warnings);
+        assert!(config.warnings[0].starts_with(path), "{:?}", config.warnings);
+    }
+}
+
+#[test]
+fn owner_means_the_teams_of_the_defaults_for_now() {
+    let config = accepted(&with("[[rules]]\nmatch = { label = \"x\" }\nteams = [ \"owner\" ]"));
+    assert_eq!(config.policy.rules[0].treatment.teams, teams(&["ccaas"]));
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_yet_is_a_warning_of_loading_alone() {
+    let text = with("[http]\naccess_token = { env = \"EXPIRY_WATCH_TEST_NOT_SET\" }");
+    let parsed = accepted(&text);
+    assert_eq!(
+        parsed.secrets,
+        [("http.access_token".to_owned(), SecretRef::Env("EXPIRY_WATCH_TEST_NOT_SET".to_owned()))]
+    );
+    assert!(parsed.warnings.is_empty());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let wanted = "http.access_token: the environment variable EXPIRY_WATCH_TEST_NOT_SET is not set";
+    assert_eq!(load(file.path()).unwrap().warnings, [wanted]);
+}
