@@ -97,7 +97,7 @@ fn whole(root: &Table) -> Option<Config> {
     let sources = sources::sources(root, &azure, &zone);
     let mail = root.table("mail", mail::SECTION, |t| mail::mail(t, azure.cloud)).flatten();
     let teams = teams::teams(root);
-    let names = Names { teams: teams.keys().collect(), sources: sources.named.keys().collect() };
+    let names = Names { teams: &teams, sources: sources.named.keys().collect() };
     let defaults = root.table("defaults", "[defaults]", |t| defaults(t, &names)).unwrap_or_default();
     let rules = rules(root, &names, &defaults);
     note_missing_sections(root, &sources, teams.values().any(|team| !team.addresses.is_empty()));
@@ -133,10 +133,12 @@ fn note_missing_sections(root: &Table, sources: &sources::Sources, somebody_is_m
     }
 }
 
+/// What each source says, and the default, computed at most once, for those that say nothing.
 fn stale_after(
     named: BTreeMap<SourceName, Option<Period>>,
-    default: impl FnOnce() -> Period,
+    compute: impl Fn() -> Period,
 ) -> BTreeMap<SourceName, Period> {
-    let default = if named.values().any(Option::is_none) { default() } else { super::URGENT_WITHIN };
-    named.into_iter().map(|(name, said)| (name, said.unwrap_or(default))).collect()
+    let mut default = None;
+    let mut or_default = |said: Option<Period>| said.unwrap_or_else(|| *default.get_or_insert_with(&compute));
+    named.into_iter().map(|(name, said)| (name, or_default(said))).collect()
 }

@@ -105,8 +105,10 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
 
 /// Text from the file in quotes: on one line, of bounded length, without the credentials that a URL may carry.
 pub(super) fn quoted(text: &str) -> String {
-    let (text, hidden) = match text.split_once("://") {
-        Some((_, rest)) if rest.contains(['@', '?', '#']) => (&text[..text.len() - rest.len()], "…"),
+    let (text, hidden) = match text.split_once(':') {
+        Some((scheme, rest)) if rest.contains('@') || rest.starts_with("//") && rest.contains(['?', '#']) => {
+            (&text[..=scheme.len()], "…")
+        }
         _ => (text, ""),
     };
     format!("{:?}", cut(text, SHOWN) + hidden)
@@ -149,10 +151,13 @@ mod tests {
             ("plain", "\"plain\""),
             ("two\nlines\u{1b}[2J", "\"two\\nlines\\u{1b}[2J\""),
             ("turned\u{202e}round", "\"turned\\u{202e}round\""),
-            ("https://user:hunter2@example.ca/x", "\"https://…\""),
-            ("postgres://app:hunter2@db/app", "\"postgres://…\""),
-            ("https://example.ca/?token=hunter2", "\"https://…\""),
+            ("https://user:hunter2@example.ca/x", "\"https:…\""),
+            ("postgres://app:hunter2@db/app", "\"postgres:…\""),
+            ("https://example.ca/?token=hunter2", "\"https:…\""),
+            ("https:user:hunter2@example.ca", "\"https:…\""),
+            ("user:hunter2@smtp.example.ca", "\"user:…\""),
             ("https://example.ca/x", "\"https://example.ca/x\""),
+            ("ops@example", "\"ops@example\""),
         ] {
             assert_eq!(quoted(text), shown);
         }

@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use toml::de::{DeTable, DeValue};
 
+/// After this many problems no more suggestions are made.
+const MOST_SUGGESTIONS: usize = 100;
+
 /// What was noted while reading one file.
 pub(super) struct Report {
     /// Where each line begins, in bytes.
@@ -93,6 +96,12 @@ impl<'a> Place<'a> {
     pub(super) fn warn(&self, message: impl Display) {
         let warning = format!("{}: {message}", self.path);
         self.report.findings.borrow_mut().warnings.push((self.at.unwrap_or(usize::MAX), warning));
+    }
+
+    /// The candidate that was probably meant. Not looked for in a file that is wrong all over: that takes long and helps nobody.
+    pub(super) fn nearest<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+        let so_far = self.report.findings.borrow().problems.len();
+        (so_far < MOST_SUGGESTIONS).then(|| nearest(word, candidates)).flatten()
     }
 
     pub(super) fn refers_to(&self, secret: &SecretRef) {
@@ -244,7 +253,7 @@ impl<'a> Table<'a> {
             if asked.contains(&written) {
                 continue;
             }
-            let message = match nearest(written, asked.iter().copied()) {
+            let message = match self.place.nearest(written, asked.iter().copied()) {
                 Some(meant) => format!("unknown key; did you mean `{meant}`?"),
                 None => format!("unknown key; known here: {}", asked.join(", ")),
             };

@@ -1,12 +1,12 @@
 //! `[defaults]` and `[[rules]]`: whose a credential is, and how it is watched. Each rule is completed from the defaults here, so
 //! that the decision reads one treatment and never asks where a value came from.
 
-use super::problem::nearest;
 use super::read::{Item, Table};
 use super::teams::OWNER;
 use crate::domain::{
-    Escalation, Glob, Kind, Match, Period, Rule, SourceName, Successor, TeamId, Text, Threshold, Treatment,
+    Escalation, Glob, Kind, Match, Period, Rule, SourceName, Successor, Team, TeamId, Text, Threshold, Treatment,
 };
+use std::collections::BTreeMap;
 
 const TEAMS: &str = "[ \"ccaas\" ]";
 const LADDER: &str = "[ \"30d\", \"7d\", \"1d\", \"0d\" ]";
@@ -16,7 +16,7 @@ const SUCCESSORS: &[(&str, Successor)] =
 
 /// The names that rules may refer to.
 pub(super) struct Names<'n> {
-    pub teams: Vec<&'n TeamId>,
+    pub teams: &'n BTreeMap<TeamId, Team>,
     pub sources: Vec<&'n SourceName>,
 }
 
@@ -207,19 +207,19 @@ fn team(item: &Item, names: &Names, owner: &[TeamId]) -> Vec<TeamId> {
         item.place.warn("this version does not read owners yet; `owner` means the teams of [defaults] for now");
         return owner.to_vec();
     }
-    if let Some(team) = names.teams.iter().find(|team| team.as_str() == written) {
-        return vec![(*team).clone()];
+    if let Some((team, _)) = names.teams.get_key_value(&TeamId::new(written)) {
+        return vec![team.clone()];
     }
-    let known: Vec<&str> = names.teams.iter().map(|team| team.as_str()).collect();
+    let known: Vec<&str> = names.teams.keys().map(|team| team.as_str()).collect();
     note_unknown(item, "there is no such team", written, &known, "add [teams.<name>]");
     Vec::new()
 }
 
 fn note_unknown(item: &Item, what: &str, written: &str, known: &[&str], remedy: &str) {
-    match (nearest(written, known.iter().copied()), known) {
+    match (item.place.nearest(written, known.iter().copied()), known) {
         (Some(meant), _) => item.wrong(what, &format!("{meant:?}")),
         (None, []) => item.wrong(format_args!("{what}; {remedy}"), ""),
-        (None, known) => item.wrong(format_args!("{what}; there is {}", known.join(", ")), ""),
+        (None, known) => item.wrong(format_args!("{what}; there is {}", known[..known.len().min(20)].join(", ")), ""),
     }
 }
 

@@ -2,7 +2,7 @@
 //! what is wrong with it, and never both.
 
 use super::SecretRef;
-use super::problem::{nearest, quoted};
+use super::problem::quoted;
 use super::read::{Item, Table};
 use crate::domain::{Address, Period, Text, Threshold};
 use std::fmt::Display;
@@ -72,7 +72,7 @@ impl<'a> Item<'a> {
             return Some(*value);
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let meant = nearest(written, words.iter().copied());
+        let meant = self.place.nearest(written, words.iter().copied());
         self.wrong(format_args!("it is one of {}", words.join(", ")), &quoted(meant.unwrap_or(first)));
         None
     }

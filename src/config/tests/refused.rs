@@ -34,6 +34,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("[http]\naccess_token = { file = \"-----BEGIN hunter2\" }", "http.access_token.file", "not the path of a file"),
     ("[http]\nlsiten = \"127.0.0.1:8080\"", "http.lsiten", "unknown key; did you mean `listen`?"),
+    ("[http]\nacess_token = \"hunter2\"", "http.acess_token", "unknown key; did you mean `access_token`?"),
     ("[http]\ncolour = \"red\"", "http.colour", "unknown key; known here: listen,"),
     ("[scheduel]\npoll = \"\"", "scheduel", "unknown key; did you mean `schedule`?"),
     ("http = 3", "http", "found the number 3: a table is wanted"),
@@ -215,6 +216,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", username = \"u\", auth = \"xoauth2\" }",
         "mail.transport.auth",
         "`auth = \"xoauth2\"` is not built into this version yet",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"u:hunter2@smtp.example.ca\" }",
+        "mail.transport.host",
+        "a host name or an IP address",
     ),
     // Teams.
     ("[teams.owner]\nemail = \"a@example.ca\"", "teams.owner", "`owner` is reserved"),

@@ -243,3 +243,103 @@ fn what_cannot_be_used_is_said_at_the_start_with_its_key() {
         assert_eq!(said, format!("azure.client_certificate: {why}"));
     }
 }
+
+/// The platform's ways of signing in are found through the environment, which belongs to the whole process: each is tried in a child
+/// that runs [`sign_in_as_the_environment_says`].
+async fn in_a_child(kind: &str, environment: &[(&str, &str)]) -> String {
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "sources::azure::tests::sign_in_as_the_environment_says", "--ignored", "--nocapture"]);
+    child.env("EXPIRY_WATCH_TEST_KIND", kind).envs(environment.iter().copied());
+    let output = tokio::time::timeout(Duration::from_secs(60), child.output()).await.unwrap().unwrap();
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = output.lines().find_map(|line| line.split_once("OUTCOME ")).map(|(_, outcome)| outcome.to_owned());
+    line.unwrap_or(output)
+}
+
+#[tokio::test]
+#[ignore = "is run by the tests that follow"]
+async fn sign_in_as_the_environment_says() {
+    let credential = match std::env::var("EXPIRY_WATCH_TEST_KIND").as_deref() {
+        Ok("managed") => AzureCredential::ManagedIdentity { client_id: Some("user-assigned".to_owned()) },
+        Ok("system") => AzureCredential::ManagedIdentity { client_id: None },
+        Ok("workload") => AzureCredential::WorkloadIdentity { client_id: None, tenant_id: None },
+        Ok("cli") => AzureCredential::AzureCli { tenant_id: Some("contoso".to_owned()) },
+        _ => return,
+    };
+    let azure = Azure { cloud: Cloud::China, credential: Some(credential) };
+    let outcome = match Tokens::connect(&azure, &clock().0, &Surroundings::of_this_process()) {
+        Err(error) => error.to_string(),
+        Ok(tokens) => match tokens.bearer().await {
+            Ok(bearer) => shown(&bearer).to_owned(),
+            Err(error) => error.problem,
+        },
+    };
+    println!("OUTCOME {outcome}");
+}
+
+#[tokio::test]
+async fn a_managed_identity_asks_the_platform_over_plain_http_and_without_a_proxy() {
+    let fixture = include_str!("../../../tests/fixtures/graph/managed-identity-token-appservice.json");
+    let server = Server::start(|_| Reply::ok(fixture.replace("1791010211", "4102444800"))).await;
+    let endpoint = format!("{}msi/token", server.url);
+    let platform = [
+        ("IDENTITY_ENDPOINT", endpoint.as_str()),
+        ("IDENTITY_HEADER", "platform-header"),
+        ("HTTP_PROXY", "http://127.0.0.1:1"),
+        ("AZURE_CLIENT_ID", "not-this-one"),
+    ];
+    let token = "Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.bWFkZS11cA.";
+    assert_eq!(in_a_child("managed", &platform).await, token);
+    assert_eq!(in_a_child("system", &platform).await, token);
+    let asked = server.asked("/msi/token");
+    let resource = "resource=https%3A%2F%2Fmicrosoftgraph.chinacloudapi.cn";
+    assert!(asked[0].target.contains(resource) && asked[0].target.contains("client_id=user-assigned"), "{asked:?}");
+    assert!(!asked[1].target.contains("client_id"));
+    assert_eq!(asked[0].header("x-identity-header"), Some("platform-header"));
+}
+
+#[tokio::test]
+async fn a_managed_identity_that_is_not_assigned_says_so() {
+    let refusal = r#"{"statusCode":400,"message":"No User Assigned or Delegated Managed Identity found."}"#;
+    let server = Server::start(move |_| Reply::Http(400, "", refusal.into())).await;
+    let platform = [("IDENTITY_ENDPOINT", server.url.as_str()), ("IDENTITY_HEADER", "h")];
+    let said = "signing in (managed_identity): 400 No User Assigned or Delegated Managed Identity found.";
+    assert_eq!(in_a_child("managed", &platform).await, said);
+}
+
+#[tokio::test]
+async fn a_workload_identity_exchanges_its_service_accounts_token() {
+    let fixture = include_str!("../../../tests/fixtures/graph/workload-identity-token.json");
+    let server = Server::start(move |_| Reply::ok(fixture)).await;
+    let federated = file("federated-token");
+    let pod = [
+        ("AZURE_AUTHORITY_HOST", server.url.as_str()),
+        ("AZURE_FEDERATED_TOKEN_FILE", federated.path().to_str().unwrap()),
+        ("AZURE_TENANT_ID", "contoso"),
+        ("AZURE_CLIENT_ID", "pod"),
+    ];
+    assert_eq!(in_a_child("workload", &pod).await, "Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.bWFkZS11cA.");
+    let asked = &server.asked("/contoso/oauth2/v2.0/token")[0];
+    assert!(asked.body.contains("client_assertion=federated-token") && asked.body.contains("client_id=pod"));
+    let said = in_a_child("workload", &pod[..1]).await;
+    assert!(said.starts_with("azure: no tenant ID specified"), "{said}");
+}
+
+#[tokio::test]
+async fn the_azure_cli_is_asked_for_the_clouds_audience() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let az = folder.path().join("az");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let install = |script: &str| {
+        std::fs::write(&az, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    install(r#"echo "{\"accessToken\":\"cli $*\",\"expires_on\":4102444800,\"tokenType\":\"Bearer\"}""#);
+    let asked =
+        "account get-access-token -o json --scope https://microsoftgraph.chinacloudapi.cn/.default --tenant contoso";
+    assert_eq!(in_a_child("cli", &[("PATH", &path)]).await, format!("Bearer cli {asked}"));
+    install("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
+    let said = "signing in (azure_cli): ERROR: Please run 'az login' to setup account.";
+    assert_eq!(in_a_child("cli", &[("PATH", &path)]).await, said);
+}

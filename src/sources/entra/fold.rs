@@ -249,6 +249,29 @@ mod tests {
     }
 
     #[test]
+    fn three_entries_are_one_signing_certificate_only_where_they_belong_together() {
+        const SIGN: &str =
+            r#"{"keyId":"s","usage":"Sign","customKeyIdentifier":"c","endDateTime":"2027-01-01T00:00:00Z"}"#;
+        let verify =
+            |key: &str, id: &str| format!(r#"{{"keyId":"{key}","usage":"Verify","customKeyIdentifier":{id}}}"#);
+        let with = |keys: &str, passwords: &str| {
+            let preferred = r#""preferredTokenSigningKeyEndDateTime":"2027-01-01T00:00:00.0000000Z""#;
+            let read =
+                principal(&format!(r#"{preferred},"keyCredentials":[{keys}],"passwordCredentials":[{passwords}]"#));
+            let line = |c: &Credential| {
+                format!("{} {}{}", c.kind, c.id.key_id().unwrap(), if c.in_use { " in use" } else { "" })
+            };
+            read.iter().map(line).collect::<Vec<_>>()
+        };
+        let signing = "saml_signing_certificate s in use";
+        assert_eq!(with(&format!(r#"{},{SIGN}"#, verify("v", r#""c""#)), r#"{"keyId":"s"}"#), [signing]);
+        assert_eq!(with(&format!(r#"{SIGN},{}"#, verify("v", r#""other""#)), ""), [signing, "client_certificate v"]);
+        assert_eq!(with(&verify("v", r#""c""#), ""), ["client_certificate v"]);
+        assert_eq!(with(&format!(r#"{SIGN},{}"#, verify("v", "null")), ""), [signing, "client_certificate v"]);
+        assert_eq!(with(SIGN, r#"{"keyId":"p","customKeyIdentifier":null}"#), ["client_secret p", signing]);
+    }
+
+    #[test]
     fn a_managed_identity_is_watched_only_once_all_its_keys_have_lapsed() {
         let identity = |ends: &[&str]| {
             let keys = ends.iter().map(|end| format!(r#"{{"keyId":"k","endDateTime":"{end}","usage":"Verify"}}"#));

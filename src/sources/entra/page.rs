@@ -292,4 +292,16 @@ mod tests {
         let body = r#"{"value":[{"id":"a","passwordCredentials":"s3cret"}]}"#;
         assert!(!format!("{:?}", ids(body)).contains("s3cret"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_damage_to_a_page_makes_it_panic_or_pass_for_a_shorter_one(at in 0_usize..3_000, byte in 0_u8..) {
+            let whole = include_bytes!("../../../tests/fixtures/graph/applications-page1.json");
+            let at = at.min(whole.len() - 2);
+            let mut broken = whole.to_vec();
+            broken[at] = byte;
+            let _ = (read(&broken, &mut |_| Ok(())), early_link(&broken));
+            proptest::prop_assert!(read(&whole[..at], &mut |_| Ok(())).is_err());
+        }
+    }
 }

@@ -88,7 +88,7 @@ fn remedy(status: StatusCode, retry_after: Option<Duration>, serial: u64) -> (Re
             "; grant Application.Read.All with admin consent (a managed identity's tokens are cached: up to 24 h until it shows)",
         ),
         404 => (Remedy::None, "; check graph_url"),
-        429 | 500 | 502 | 503 | 504 => (Remedy::Wait(retry_after), ""),
+        408 | 429 | 500 | 502 | 503 | 504 => (Remedy::Wait(retry_after), ""),
         300..=399 => (Remedy::None, "; redirects are refused, the token was sent nowhere else: check graph_url"),
         _ => (Remedy::None, ""),
     }
