@@ -1,8 +1,11 @@
 //! The command line: what can be asked, and what each command prints. Logs go to stderr, results to stdout.
 
 mod check;
+#[cfg(feature = "demo")]
+mod demo;
 mod exit;
 mod once;
+mod run;
 mod setup;
 mod small;
 
@@ -16,10 +19,14 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Reads dates and identifiers, never a secret's value. Try it without any setup: `expiry-watch demo`.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done; 1 --fail-on found something, or unhealthy; \
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 --fail-on found something, or unhealthy; \
     2 wrong usage or configuration; 3 a source could not be read; 4 mail could not be handed over or was refused; \
     5 the state could not be opened.\n\nEnvironment: EXPIRY_WATCH_CONFIG names the configuration; EXPIRY_WATCH_LOG takes \
-    filter directives (such as info, or expiry_watch=debug); EXPIRY_WATCH_LOG_FORMAT=json writes one JSON object a line.")]
+    filter directives (such as info, or expiry_watch=debug); EXPIRY_WATCH_LOG_FORMAT=json writes one JSON object a line."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -67,7 +74,13 @@ pub struct ConfigArgument {
 
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    #[arg(long, value_name = "FILE", env = "EXPIRY_WATCH_CONFIG", default_value = "config/expiry-watch.toml", help = "The configuration file")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EXPIRY_WATCH_CONFIG",
+        default_value = "config/expiry-watch.toml",
+        help = "The configuration file"
+    )]
     pub config: PathBuf,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -99,7 +112,13 @@ pub struct MailTestArguments {
     /// The team's key in the configuration
     #[arg(long, value_name = "NAME")]
     pub team: String,
-    #[arg(long, value_name = "FILE", env = "EXPIRY_WATCH_CONFIG", default_value = "config/expiry-watch.toml", help = "The configuration file")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EXPIRY_WATCH_CONFIG",
+        default_value = "config/expiry-watch.toml",
+        help = "The configuration file"
+    )]
     pub config: PathBuf,
 }
 
@@ -120,7 +139,8 @@ pub struct DemoArguments {
 
 /// Logs to stderr, as the environment asks.
 pub fn start_logging() {
-    let filter = EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new("expiry_watch=info,warn"));
+    let filter =
+        EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new("expiry_watch=info,warn"));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match std::env::var("EXPIRY_WATCH_LOG_FORMAT").as_deref() {
         Ok("json") => logging.json().flatten_event(true).init(),
@@ -137,14 +157,14 @@ pub fn run(arguments: Arguments) -> Exit {
     };
     let done = runtime.block_on(async {
         match arguments.command {
-            Command::Run(arguments) => run_service(&arguments).await,
+            Command::Run(arguments) => run::run(&arguments).await,
             Command::Once(arguments) => once::run(arguments).await,
             Command::Check(arguments) => check::run(arguments).await,
             Command::Config(ConfigCommand::Check(arguments)) => small::config_check(&arguments),
             Command::Mail(MailCommand::Test(arguments)) => small::mail_test(&arguments).await,
             Command::Healthcheck(arguments) => small::healthcheck(&arguments).await,
             #[cfg(feature = "demo")]
-            Command::Demo(arguments) => crate::daemon::demo(arguments.listen).await.map_err(|error| error.report()),
+            Command::Demo(arguments) => demo::run(&arguments).await,
         }
     });
     // A read that hangs in the background must not hold up the end.

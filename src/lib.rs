@@ -3,6 +3,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cycle;
+pub mod daemon;
 pub mod decide;
 pub mod deliver;
 #[cfg(feature = "demo")]

@@ -37,7 +37,8 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     let mut exit = Exit::Done;
     for failed in polled.iter().filter_map(|polled| Some((&polled.source, polled.error.as_ref()?))) {
         let (source, error) = failed;
-        let kept = source.last_success.map_or("it has no earlier snapshot".to_owned(), |at| format!("shown as of {at}"));
+        let kept =
+            source.last_success.map_or("it has no earlier snapshot".to_owned(), |at| format!("shown as of {at}"));
         exit = exit.and(fail(Exit::Source, format_args!("{}: {error}; {kept}", source.name)));
     }
     let found = match arguments.fail_on {

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The pauses between attempts at what was deferred: 30 s in all.
-const PAUSES: [Duration; 4] = [2, 4, 8, 16].map(Duration::from_secs);
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8), Duration::from_secs(16)];
 
 pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     let config = setup::configuration(&arguments.config)?;
@@ -45,7 +46,8 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     let sent = match (mail, transport) {
         (Some(mail), Some(transport)) => {
             let owner = Owner::unique();
-            let postman = Postman { store: store.clone(), transport, from: mail.from.clone(), owner, clock: clock.clone() };
+            let postman =
+                Postman { store: store.clone(), transport, from: mail.from.clone(), owner, clock: clock.clone() };
             deliver(&postman).await.map_err(state_failed)?
         }
         _ => Sent::default(),

@@ -61,7 +61,8 @@ pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
 pub async fn healthcheck(arguments: &HealthArguments) -> Result<Exit, Exit> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let unhealthy = |why: &dyn std::fmt::Display| fail(Exit::Found, format_args!("{}: {why}", arguments.url));
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
+    let client =
+        reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
     let client = client.map_err(|error| unhealthy(&error))?;
     let answer = client.get(&arguments.url).send().await.map_err(|error| unhealthy(&error.without_url()))?;
     if answer.status() == reqwest::StatusCode::OK {

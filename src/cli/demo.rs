@@ -1,0 +1,126 @@
+//! `demo`: the service, whole, against a simulated tenant on this machine.
+//!
+//! Everything but the tenant is the real thing: the same sign-in, listing, decision, outbox and SMTP as in production, with a clock
+//! that runs no faster. Only the schedule is quick. State and mail live in a folder that goes when the demo ends.
+
+use super::run::serve;
+use super::setup::{self, fail};
+use super::{DemoArguments, Exit};
+use crate::clock::Clock;
+use crate::config::{self, AzureCredential, Config, SecretRef, State, System, Transport as TransportConfig};
+use crate::daemon::Service;
+use crate::deliver::Transport;
+use crate::demo::credentials::Secret;
+use crate::demo::{Options, Tenant, pages, scenario};
+use crate::inventory::Inventory;
+use crate::sources::{Source, Surroundings};
+use crate::store::Store;
+use jiff::{SignedDuration, Timestamp};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// The registration that somebody rotates while one watches, and after how long.
+const ROTATED: &str = "33758b54-a9cb-48ef-a363-5aaf10888f80";
+const ROTATED_AFTER: Duration = Duration::from_secs(45);
+
+pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
+    let clock = Clock::System;
+    let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
+    let tenant = Tenant::start(scenario::mission(clock.now()), Options::default()).await.map_err(cannot)?;
+    let folder = Folder::new().map_err(cannot)?;
+    let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
+    let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
+    let sources = Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
+    let transport = match &config.mail {
+        Some(mail) => Some(Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?),
+        None => None,
+    };
+    let store = Store::open(setup::state_path(&config)).await.map_err(setup::state_failed)?;
+    introduce(arguments);
+    let tenant = Arc::new(tenant);
+    tokio::spawn(tell_of_mail(tenant.clone(), clock.clone()));
+    tokio::spawn(rotate(tenant.clone(), clock.clone()));
+    let extra_pages = Some(pages::router(tenant.mailbox()));
+    serve(Service { config, clock, sources, transport, store, known: Inventory::default(), extra_pages }).await
+}
+
+fn introduce(arguments: &DemoArguments) {
+    let at = arguments.listen;
+    println!(
+        "A simulated tenant is running, and the watch reads it every 30 s. Nothing leaves this machine.\n\n  \
+         status page     http://{at}/\n  mails it sent   http://{at}/demo/mail\n  \
+         metrics         http://{at}/metrics\n  health          http://{at}/health\n  \
+         as JSON         http://{at}/api/v1/credentials\n\n\
+         In {} s somebody rotates the secret of the Pexip test registration; half a minute later the watch says so.\n\
+         Stop with Ctrl-C.\n",
+        ROTATED_AFTER.as_secs()
+    );
+}
+
+/// The shipped demo configuration, pointed at the tenant.
+fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> Result<Config, String> {
+    let mut config = config::parse(include_str!("../../config/demo.toml"), "the demo's configuration")
+        .map_err(|problems| problems.to_string())?;
+    let here = |url: String| Url::parse(&url).map_err(|error| error.to_string());
+    let secret = folder.join("client-secret");
+    std::fs::write(&secret, tenant.client_secret()).map_err(|error| error.to_string())?;
+    config.azure.credential = Some(AzureCredential::ClientSecret {
+        tenant_id: tenant.tenant_id().to_owned(),
+        client_id: tenant.client_id().to_owned(),
+        secret: SecretRef::File(secret),
+    });
+    for source in &mut config.sources {
+        if let System::Entra(entra) = &mut source.system {
+            entra.graph_url = here(tenant.graph_url())?;
+        }
+    }
+    if let Some(TransportConfig::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
+        (smtp.host, smtp.port) = (tenant.smtp_addr().ip().to_string(), tenant.smtp_addr().port());
+    }
+    config.state = State::Sqlite(folder.join("demo.db"));
+    config.http.listen = arguments.listen;
+    config.http.public_url = Some(here(format!("http://{}", arguments.listen))?);
+    Ok(config)
+}
+
+/// Prints each mail as it arrives.
+async fn tell_of_mail(tenant: Arc<Tenant>, clock: Clock) {
+    let mut seen = 0;
+    loop {
+        for message in tenant.mailbox().messages().into_iter().filter(|message| message.number > seen) {
+            seen = message.number;
+            println!("mail {:>3}  to {:<32} {}", message.number, message.to.join(", "), message.read().subject);
+        }
+        clock.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn rotate(tenant: Arc<Tenant>, clock: Clock) {
+    clock.sleep(ROTATED_AFTER).await;
+    let now = clock.now();
+    let in_half_a_year = now.saturating_add(SignedDuration::from_hours(24 * 180)).unwrap_or(Timestamp::MAX);
+    let secret = Secret::labelled("Pexip Administration OICD client secret");
+    let secret = secret.from(now.to_string().as_str()).until(in_half_a_year.to_string().as_str());
+    tenant.directory().add_secret(ROTATED, secret);
+    println!("somebody has rotated the secret of the Pexip test registration");
+}
+
+/// A folder of our own, removed with all that is in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = std::env::temp_dir().join(format!("expiry-watch-demo-{}", uuid::Uuid::new_v4()));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

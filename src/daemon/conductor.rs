@@ -1,0 +1,153 @@
+//! What is due by the schedule, one thing after another.
+
+use super::heartbeat::Ticks;
+use crate::clock::Clock;
+use crate::config::Schedule;
+use crate::cycle::{Cycle, CycleError, Polled, Tell};
+use crate::domain::{Notice, Text};
+use crate::observe::Observed;
+use crate::schedule::Cron;
+use crate::sources::Patience;
+use crate::store::Store;
+use crate::web::Metrics;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing::error;
+
+/// Turns the crank of a [`Cycle`] when its time has come.
+pub struct Conductor {
+    cycle: Cycle,
+    store: Arc<Store>,
+    schedule: Schedule,
+    clock: Clock,
+    observed: Arc<Observed>,
+    metrics: Arc<Metrics>,
+    /// When the last poll began; the first turn polls at once.
+    last_poll: Option<Timestamp>,
+}
+
+impl Conductor {
+    #[must_use]
+    pub fn new(
+        cycle: Cycle,
+        store: Arc<Store>,
+        schedule: Schedule,
+        clock: Clock,
+        observed: Arc<Observed>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None }
+    }
+
+    pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
+        let mut stop = stopped.clone();
+        loop {
+            // A poll may be dropped at any point: nothing counts before it has been written in one transaction.
+            tokio::select! {
+                _ = stop.wait_for(|stopped| *stopped) => return,
+                () = self.turn() => {}
+            }
+            if !ticks.next(&stopped).await {
+                return;
+            }
+        }
+    }
+
+    /// One turn: polls if it is time, then tells if it is time, then summarises if it is time. What fails is tried again at the
+    /// next turn that finds it due.
+    pub async fn turn(&mut self) {
+        let now = self.clock.now();
+        self.observed.beat(|pulse| pulse.last_turn = Some(now));
+        let outcome = self.do_what_is_due(now).await;
+        self.observed.beat(|pulse| {
+            pulse.polling_since = None;
+            pulse.last_turn = Some(self.clock.now());
+            pulse.store_error = outcome.as_ref().err().map(|error| Text::clean(&error.to_string()));
+        });
+        if let Err(error) = outcome {
+            error!(%error, "a pass could not be finished; trying again at its next time");
+        }
+    }
+
+    async fn do_what_is_due(&mut self, now: Timestamp) -> Result<(), CycleError> {
+        let mut changed = false;
+        if self.poll_is_due(now) {
+            self.poll(now).await?;
+            changed = true;
+        }
+        if self.observed.pulse().leader {
+            if self.is_due("notify", Some(&self.schedule.notify), now).await? {
+                let told = self.cycle.tell(Tell::All, &self.store).await?;
+                self.count(&told);
+                self.store.ran("notify", now).await?;
+                self.store.prune(now).await?;
+                changed = true;
+            }
+            if self.is_due("summary", self.schedule.summary.as_ref(), now).await? {
+                self.cycle.summarise(&self.store).await?;
+                self.store.ran("summary", now).await?;
+            }
+        }
+        if changed {
+            self.show().await?;
+        }
+        Ok(())
+    }
+
+    fn poll_is_due(&self, now: Timestamp) -> bool {
+        let zone = &self.observed.view().policy.zone;
+        match self.last_poll {
+            None => true,
+            // A clock that stepped back makes it due as well: better one poll too many.
+            Some(last) => last > now || self.schedule.poll.next_after(last, zone).is_some_and(|due| due <= now),
+        }
+    }
+
+    async fn poll(&mut self, now: Timestamp) -> Result<(), CycleError> {
+        self.observed.beat(|pulse| pulse.polling_since = Some(now));
+        self.last_poll = Some(now);
+        let polled = self.cycle.poll(Patience::LONG, Some(&self.store)).await?;
+        polled.iter().for_each(|polled| self.measure(polled));
+        if self.observed.pulse().leader {
+            let told = self.cycle.tell(Tell::Urgent, &self.store).await?;
+            self.count(&told);
+        }
+        self.observed.beat(|pulse| pulse.first_poll_done = true);
+        Ok(())
+    }
+
+    /// Whether the time of a schedule has passed since its last run. What was missed while nobody ran is made up for, once. The
+    /// very first time only begins to count.
+    async fn is_due(&self, name: &str, cron: Option<&Cron>, now: Timestamp) -> Result<bool, CycleError> {
+        let Some(cron) = cron else { return Ok(false) };
+        let Some(last) = self.store.last_run(name).await?.filter(|last| *last <= now) else {
+            self.store.ran(name, now).await?;
+            return Ok(false);
+        };
+        Ok(cron.next_after(last, &self.observed.view().policy.zone).is_some_and(|due| due <= now))
+    }
+
+    /// Shows what is known now, with what has been told by now.
+    async fn show(&self) -> Result<(), CycleError> {
+        let view = self.cycle.view(self.store.told().await?.into_iter().collect());
+        self.observed.show(view);
+        self.metrics.render(&self.observed.view());
+        Ok(())
+    }
+
+    fn measure(&self, polled: &Polled) {
+        let name = polled.source.name.as_str();
+        self.metrics.source_polled(name, polled.took);
+        let source = self.cycle.sources().iter().find(|source| source.name().as_str() == name);
+        for (code, total) in source.map(|source| source.requests()).unwrap_or_default() {
+            self.metrics.source_requests(name, &code, total);
+        }
+    }
+
+    fn count(&self, told: &[Notice]) {
+        for notice in told {
+            self.metrics.notice(notice.key.kind.as_str(), notice.key.team.as_str());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The postman's round: everything that waits and whose time has come, one message after another.
+
+use super::heartbeat::Ticks;
+use crate::config::Mail;
+use crate::deliver::{Postman, Step, Transport};
+use crate::domain::Text;
+use crate::observe::{Observed, Outbox, Sent, SentState};
+use crate::store::{MessageRow, Pick, StoreError};
+use crate::web::Metrics;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+/// Every so many ticks the outbox is looked at even if nothing was sent: another process may have changed it.
+const LOOK_EVERY: u64 = 10;
+
+/// Delivers while this process leads.
+pub struct Round {
+    postman: Postman,
+    mail: Arc<Mail>,
+    observed: Arc<Observed>,
+    metrics: Arc<Metrics>,
+    /// Until when all mail is paused, and why.
+    paused: Option<(Timestamp, Text)>,
+}
+
+impl Round {
+    #[must_use]
+    pub fn new(postman: Postman, mail: Arc<Mail>, observed: Arc<Observed>, metrics: Arc<Metrics>) -> Self {
+        Self { postman, mail, observed, metrics, paused: None }
+    }
+
+    pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
+        let mut beat: u64 = 0;
+        loop {
+            match self.walk(&stopped).await {
+                Ok(0) if !beat.is_multiple_of(LOOK_EVERY) => {}
+                Ok(_) => self.show().await,
+                Err(error) => error!(%error, "the outbox could not be used; trying again in a second"),
+            }
+            beat += 1;
+            if !ticks.next(&stopped).await {
+                return;
+            }
+        }
+    }
+
+    /// Delivers what is due until nothing is, and says how many steps it took.
+    ///
+    /// # Errors
+    /// When the state could not be read or written.
+    pub async fn walk(&mut self, stopped: &watch::Receiver<bool>) -> Result<usize, StoreError> {
+        let mut steps = 0;
+        while self.observed.pulse().leader && !*stopped.borrow() && !self.is_paused() {
+            if !self.step().await? {
+                break;
+            }
+            steps += 1;
+        }
+        Ok(steps)
+    }
+
+    fn is_paused(&mut self) -> bool {
+        let Some((until, _)) = &self.paused else { return false };
+        if *until > self.postman.clock.now() {
+            return true;
+        }
+        // Perhaps somebody has put a new password where the old one was.
+        match Transport::connect(&self.mail) {
+            Ok(transport) => self.postman.transport = transport,
+            Err(error) => warn!(%error, "the mail transport could not be set up anew; going on with the old one"),
+        }
+        self.paused = None;
+        false
+    }
+
+    /// One message; false when none was due.
+    async fn step(&mut self) -> Result<bool, StoreError> {
+        let outcome = match self.postman.deliver_next(Pick::Due).await? {
+            Step::Idle => return Ok(false),
+            Step::Delivered(parcel) => {
+                let now = self.postman.clock.now();
+                info!(message_id = parcel.draft.id, notices = parcel.draft.about.len(), attempts = parcel.attempts + 1, "message delivered");
+                for about in &parcel.draft.about {
+                    self.metrics.notice_delay(now.duration_since(about.crossed_at));
+                }
+                "delivered"
+            }
+            Step::Deferred { until, why } => {
+                warn!(%why, %until, "message deferred");
+                "deferred"
+            }
+            Step::Rejected { why } => {
+                error!(%why, "message refused for good, for its address alone");
+                "rejected"
+            }
+            Step::Paused { until, why } => {
+                error!(%why, %until, "the mail system refuses us: all mail is paused until then");
+                self.paused = Some((until, why));
+                "deferred"
+            }
+        };
+        self.metrics.delivery("mail", outcome);
+        Ok(true)
+    }
+
+    async fn show(&self) {
+        match self.postman.store.outbox().await {
+            Ok(rows) => self.observed.show_outbox(Outbox {
+                pending: rows.pending,
+                oldest: rows.oldest,
+                rejected: rows.rejected,
+                paused: self.paused.as_ref().map(|(_, why)| why.clone()),
+                recent: rows.recent.into_iter().map(sent).collect(),
+            }),
+            Err(error) => error!(%error, "the outbox could not be read; trying again in a few seconds"),
+        }
+    }
+}
+
+fn sent(row: MessageRow) -> Sent {
+    let state = match row.state.as_str() {
+        "delivered" => SentState::Delivered,
+        "rejected" => SentState::Rejected,
+        _ => SentState::Pending,
+    };
+    Sent {
+        enqueued_at: row.enqueued_at,
+        address: row.address,
+        subject: row.subject,
+        state,
+        attempts: row.attempts,
+        last_error: row.last_error,
+    }
+}
