@@ -18,6 +18,7 @@
 mod answers;
 mod credentials;
 mod directory;
+mod entry;
 mod faults;
 mod graph;
 mod letter;
@@ -32,7 +33,8 @@ mod throttle;
 mod traffic;
 
 pub use credentials::{Certificate, KEY_BYTES, Moment, SamlCertificate, Secret};
-pub use directory::{Collection, Directory, Entry, HOME, MICROSOFT, PrincipalType};
+pub use directory::{Collection, Directory, HOME, MICROSOFT, PrincipalType};
+pub use entry::Entry;
 pub use faults::{Fault, Faults, Place};
 pub use letter::Letter;
 pub use mail::{MailFault, MailFaults, MailOptions, MailServer, MailTls, Mailbox, Message};

@@ -3,7 +3,8 @@
 //! A [`Directory`] is a handle; its clones share one content, and every change shows in the next answer, so that a test can tell a
 //! life story. Refuses to know how a listing is cut into pages.
 
-use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
+use super::credentials::{Certificate, Moment, Secret};
+use super::entry::Entry;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,12 +90,12 @@ impl Record {
         }
     }
 
-    fn push_secret(&mut self, secret: Secret) {
+    pub fn push_secret(&mut self, secret: Secret) {
         let made_up = made_up_id(&[&self.id, "secret", &self.secrets.len().to_string()]);
         self.secrets.push(if secret.key_id.is_none() { secret.key_id(&made_up) } else { secret });
     }
 
-    fn push_certificate(&mut self, certificate: Certificate) {
+    pub fn push_certificate(&mut self, certificate: Certificate) {
         let made_up = made_up_id(&[&self.id, "certificate", &self.certificates.len().to_string()]);
         let named = certificate.key_id.is_some();
         self.certificates.push(if named { certificate } else { certificate.key_id(&made_up) });
@@ -114,12 +115,12 @@ impl Content {
         &self.records[collection as usize]
     }
 
-    fn of_mut(&mut self, collection: Collection) -> &mut BTreeMap<String, Record> {
+    pub fn of_mut(&mut self, collection: Collection) -> &mut BTreeMap<String, Record> {
         self.version += 1;
         &mut self.records[collection as usize]
     }
 
-    fn insert(&mut self, collection: Collection, record: Record) {
+    pub fn insert(&mut self, collection: Collection, record: Record) {
         self.of_mut(collection).insert(record.id.clone(), record);
     }
 
@@ -159,7 +160,7 @@ impl Directory {
         let serial = content.next();
         let id = made_up_id(&[collection.as_str(), name, &serial]);
         content.insert(collection, Record::named(name, id.clone(), made_up_id(&["app", name, &serial])));
-        Entry { directory: self.clone(), collection, id }
+        Entry::of(self.clone(), collection, id)
     }
 
     /// The application of that application id, object id or (if it is the only one) name.
@@ -186,7 +187,7 @@ impl Directory {
             |record: &&Record| record.app_id == wanted || record.id == wanted || record.name.as_deref() == Some(wanted);
         let found: Vec<&Record> = content.of(collection).values().filter(is_wanted).collect();
         match found.as_slice() {
-            [record] => Entry { directory: self.clone(), collection, id: record.id.clone() },
+            [record] => Entry::of(self.clone(), collection, record.id.clone()),
             _ => panic!("{} {} in the simulated directory are called {wanted:?}", found.len(), collection.as_str()),
         }
     }
@@ -212,7 +213,7 @@ impl Directory {
     pub fn remove_application(&self, application: &str) {
         let entry = self.find_application(application);
         let mut content = self.content();
-        let removed = content.of_mut(Collection::Applications).remove(&entry.id);
+        let removed = content.of_mut(Collection::Applications).remove(entry.object_id());
         content
             .of_mut(Collection::ServicePrincipals)
             .retain(|_, principal| removed.as_ref().is_none_or(|gone| gone.app_id != principal.app_id));
@@ -239,142 +240,6 @@ impl Directory {
         let content = self.content();
         let records = Collection::ALL.into_iter().flat_map(|collection| content.of(collection).values());
         records.flat_map(|record| record.secrets.iter().filter_map(Secret::hint_shown)).collect()
-    }
-}
-
-/// An application or principal in the directory. Every call changes the directory at once.
-#[derive(Clone)]
-pub struct Entry {
-    directory: Directory,
-    collection: Collection,
-    id: String,
-}
-
-impl Entry {
-    fn change(self, change: impl FnOnce(&mut Record)) -> Self {
-        let mut content = self.directory.content();
-        if let Some(record) = content.of_mut(self.collection).get_mut(&self.id) {
-            change(record);
-        }
-        drop(content);
-        self
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
-        self.directory.content().of(self.collection).get(&self.id).map(read)
-    }
-
-    /// Its object id, under which credentials are known.
-    #[must_use]
-    pub fn object_id(&self) -> &str {
-        &self.id
-    }
-
-    /// The key ids of its secrets, in order.
-    #[must_use]
-    pub fn key_ids(&self) -> Vec<String> {
-        self.read(|record| record.secrets.iter().filter_map(|secret| secret.key_id.clone()).collect())
-            .unwrap_or_default()
-    }
-
-    pub fn app_id(self, id: &str) -> Self {
-        self.change(|record| record.app_id = id.to_owned())
-    }
-
-    /// Gives it another object id.
-    pub fn with_object_id(self, id: &str) -> Self {
-        let mut content = self.directory.content();
-        if let Some(record) = content.of_mut(self.collection).remove(&self.id) {
-            content.insert(self.collection, Record { id: id.to_owned(), ..record });
-        }
-        drop(content);
-        Self { id: id.to_owned(), ..self }
-    }
-
-    pub fn rename(self, name: &str) -> Self {
-        self.change(|record| record.name = Some(name.to_owned()))
-    }
-
-    /// As some old entries stand: with `displayName: null`.
-    pub fn nameless(self) -> Self {
-        self.change(|record| record.name = None)
-    }
-
-    pub fn tags(self, tags: &[&str]) -> Self {
-        self.change(|record| record.tags = tags.iter().map(|tag| (*tag).to_owned()).collect())
-    }
-
-    pub fn secret(self, secret: Secret) -> Self {
-        self.change(|record| record.push_secret(secret))
-    }
-
-    pub fn certificate(self, certificate: Certificate) -> Self {
-        self.change(|record| record.push_certificate(certificate))
-    }
-
-    /// Adds a SAML signing certificate as its three entries; an active one becomes the preferred one.
-    pub fn saml(self, certificate: &SamlCertificate) -> Self {
-        self.change(|record| {
-            let (keys, password) = certificate.entries();
-            record.certificates.extend(keys);
-            record.secrets.push(password);
-            record.saml = true;
-            if certificate.active {
-                record.signing_end = Some(certificate.until.clone());
-                record.signing_thumbprint = Some(certificate.thumbprint());
-            }
-        })
-    }
-
-    /// # Panics
-    /// When it holds no secret of that id.
-    pub fn remove_secret(self, key_id: &str) -> Self {
-        self.change(|record| {
-            let before = record.secrets.len();
-            record.secrets.retain(|secret| secret.key_id.as_deref() != Some(key_id));
-            assert!(record.secrets.len() < before, "no secret of the id {key_id} at {:?}", record.name);
-        })
-    }
-
-    /// # Panics
-    /// When it holds no certificate of that id.
-    pub fn remove_certificate(self, key_id: &str) -> Self {
-        self.change(|record| {
-            let before = record.certificates.len();
-            record.certificates.retain(|certificate| certificate.key_id.as_deref() != Some(key_id));
-            assert!(record.certificates.len() < before, "no certificate of the id {key_id} at {:?}", record.name);
-        })
-    }
-
-    /// `accountEnabled`, which principals have.
-    pub fn enabled(self, enabled: bool) -> Self {
-        self.change(|record| record.enabled = enabled)
-    }
-
-    pub fn principal_type(self, principal_type: PrincipalType) -> Self {
-        self.change(|record| record.principal_type = principal_type)
-    }
-
-    /// The organisation that the application belongs to; a managed identity's is null.
-    pub fn owned_by(self, organisation: Option<&str>) -> Self {
-        self.change(|record| record.owner = organisation.map(ToOwned::to_owned))
-    }
-
-    /// Adds the principal that stands for this application here, without credentials of its own, and returns its handle.
-    pub fn principal(&self) -> Entry {
-        let (name, app_id) = self.read(|record| (record.name.clone(), record.app_id.clone())).unwrap_or_default();
-        self.directory.service_principal(name.as_deref().unwrap_or_default()).app_id(&app_id)
-    }
-
-    /// The same, for a script that goes on with the application.
-    pub fn with_principal(self) -> Self {
-        self.principal();
-        self
-    }
-
-    /// Takes it out of the directory.
-    pub fn remove(self) {
-        self.directory.content().of_mut(self.collection).remove(&self.id);
     }
 }
 

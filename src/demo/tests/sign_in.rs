@@ -2,8 +2,14 @@
 
 use super::Visitor;
 use crate::demo::{Directory, Fault, Options, Place};
+use azure_core::cloud::CustomConfiguration;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport, new_http_client};
+use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use jiff::SignedDuration;
 use serde_json::Value;
+use std::pin::Pin;
+use std::sync::Arc;
 
 async fn ask(visitor: &Visitor, fields: &[(&str, &str)]) -> (u16, Value) {
     let url = format!("{}/{}/oauth2/v2.0/token", visitor.tenant.authority_url(), visitor.tenant.tenant_id());
@@ -104,4 +110,46 @@ async fn sign_in_breaks_as_told() {
     assert_eq!(status().await, 503);
     visitor.tenant.faults().sign_in_down(false);
     assert_eq!(status().await, 400);
+}
+
+/// The client library insists on https for an authority; this carries its requests to the fake's http.
+#[derive(Debug)]
+struct Downgrade(Arc<dyn HttpClient>);
+
+impl HttpClient for Downgrade {
+    fn execute_request<'a, 'b, 'c>(&'a self, request: &'b Request) -> Answer<'c>
+    where
+        Self: 'c,
+        'a: 'c,
+        'b: 'c,
+    {
+        Box::pin(async move {
+            let mut request = request.clone();
+            request.url_mut().set_scheme("http").unwrap();
+            self.0.execute_request(&request).await
+        })
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = azure_core::Result<AsyncRawResponse>> + Send + 'a>>;
+
+#[tokio::test]
+async fn the_client_library_that_we_sign_in_with_gets_a_token_that_works_and_an_error_that_says_why() {
+    let mut visitor = Visitor::of(Directory::new(), Options::default()).await;
+    let authority_host = visitor.tenant.authority_url().replace("http://", "https://");
+    let credential = |secret: &str| {
+        let mut cloud = CustomConfiguration::default();
+        cloud.authority_host = authority_host.clone();
+        let transport = Some(Transport::new(Arc::new(Downgrade(new_http_client(None)))));
+        let client_options = ClientOptions { transport, cloud: Some(Arc::new(cloud.into())), ..Default::default() };
+        let options = Some(ClientSecretCredentialOptions { client_options });
+        let (tenant, client) = (visitor.tenant.tenant_id(), visitor.tenant.client_id().to_owned());
+        ClientSecretCredential::new(tenant, client, secret.to_owned().into(), options).unwrap()
+    };
+    let scopes = ["https://graph.microsoft.com/.default"];
+    let token = credential(visitor.tenant.client_secret()).get_token(&scopes, None).await.unwrap();
+    let refused = credential("wrong").get_token(&scopes, None).await.unwrap_err();
+    assert!(refused.to_string().contains("AADSTS7000215"), "{refused}");
+    visitor.token = token.token.secret().to_owned();
+    visitor.page(&visitor.url("/v1.0/applications")).await;
 }
