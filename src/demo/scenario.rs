@@ -1,0 +1,137 @@
+//! The place that the demo shows: every situation that the watcher has to tell apart, dated relative to an instant.
+//!
+//! One function a situation, so that the directory reads as a list of stories.
+
+use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
+use super::directory::{Directory, MICROSOFT, PrincipalType};
+use jiff::{SignedDuration, Timestamp};
+
+/// Application (client) ids that the shipped configuration names.
+pub const PEXIP_TEST: &str = "33758b54-a9cb-48ef-a363-5aaf10888f80";
+pub const PEXIP_PROD: &str = "849cca37-34d6-42d9-bb7d-4d8592b385c5";
+pub const API_EDGE: &str = "d802c929-6984-48f9-81d1-ff8770c65bde";
+pub const API_TEST: &str = "9f0c40e1-6c03-40c1-8035-78bfcd8fed1b";
+pub const API_PROD: &str = "a154a158-92d0-4d3c-a756-95d811001574";
+
+/// A display name as a malicious developer of the tenant could choose it: markup, a forged header, a mark that turns text round.
+pub const HOSTILE_NAME: &str =
+    "<img src=x onerror=alert(1)> invoice\u{202E}fdp.exe\r\nBcc: everyone@example.com <b>&amp;</b>";
+
+/// The whole place, as it stands at `now`.
+#[must_use]
+pub fn mission(now: Timestamp) -> Directory {
+    let place = Place { directory: Directory::new(), now };
+    place.pexip();
+    place.interface_secrets();
+    place.lapsed_and_rotated();
+    place.nobodys();
+    place.single_sign_on();
+    place.none_of_our_business();
+    place.oddities();
+    place.directory
+}
+
+struct Place {
+    directory: Directory,
+    now: Timestamp,
+}
+
+impl Place {
+    /// So many days from now; past the end of time stays there.
+    fn day(&self, days: i64) -> Timestamp {
+        self.now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(self.now)
+    }
+
+    /// A moment with a fraction of a second, as the portal makes them.
+    fn exactly(&self, days: i64) -> Timestamp {
+        let fraction = SignedDuration::from_nanos(912_730_500);
+        self.day(days).saturating_add(fraction).unwrap_or(self.now)
+    }
+
+    fn secret(&self, label: &str, from: i64, until: i64) -> Secret {
+        Secret::labelled(label).from(self.day(from)).until(self.day(until))
+    }
+
+    /// One consumer, one secret each: the test one has a week left, the production one is in sight.
+    fn pexip(&self) {
+        let label = "Pexip Administration OICD client secret";
+        for (environment, app_id, left) in [("Test", PEXIP_TEST, 7), ("Prod", PEXIP_PROD, 45)] {
+            let name = format!("Verify-by-Video Platform - {environment} - Pexip Administration OICD");
+            let application = self.directory.application(&name).app_id(app_id).with_principal();
+            application.secret(self.secret(label, left - 180, left));
+        }
+    }
+
+    /// A life of 180 days, a new one every 90: three phases of the same overlap.
+    ///
+    /// ```text
+    /// edge   old ==================|= ends in 5 days, as planned
+    ///        new           ========|=================
+    /// test   old ==============|========
+    ///        new          =====|=================
+    /// prod   old ===========|==========
+    ///        new           =|===================
+    /// ```
+    fn interface_secrets(&self) {
+        for (environment, app_id, old_ends, new_began) in
+            [("Edge", API_EDGE, 5, -85), ("Test", API_TEST, 50, -40), ("Production", API_PROD, 88, -2)]
+        {
+            let application = self.directory.application("sec_bcgov_v1").app_id(app_id).with_principal();
+            let label = |half: &str| format!("MaxConf API {environment} {half}");
+            application
+                .tags(&["team:ccaas"])
+                .secret(self.secret(&label("A"), old_ends - 180, old_ends))
+                .secret(self.secret(&label("B"), new_began, new_began + 180));
+        }
+    }
+
+    fn lapsed_and_rotated(&self) {
+        let lapsed = self.directory.application("carrier-status-export").with_principal().tags(&["team:ccaas"]);
+        lapsed.secret(Secret::labelled("nightly job").from(self.exactly(-367)).until(self.exactly(-2)));
+        let rotated = self.directory.application("recording-archive").with_principal().tags(&["team:ccaas"]);
+        rotated
+            .secret(self.secret("archive upload", -375, -10))
+            .secret(Secret::labelled("archive upload").from(self.exactly(-24)).until(self.exactly(341)));
+        let certificate = Certificate::labelled("CN=edge-gateway").from(self.day(-335)).until(self.day(30));
+        self.directory.application("edge-gateway").tags(&["team:ccaas"]).certificate(certificate);
+    }
+
+    fn nobodys(&self) {
+        let orphan = self.directory.application("orphan-report-export").with_principal();
+        orphan.secret(Secret::unlabelled().from(self.exactly(-168)).until(self.exactly(12)));
+    }
+
+    /// The active signing certificate ends in 20 days; the new one is there but not in use yet, so it does not help.
+    fn single_sign_on(&self) {
+        let application = self.directory.application("Northwind Expenses (SAML)");
+        let in_use =
+            SamlCertificate::new("41fa8ea4-91ef-53c0-958c-783944cf91d0", self.day(20 - 3 * 365), self.day(20)).active();
+        let prepared =
+            SamlCertificate::new("aa4a4de7-3ad0-5e98-8307-60d9bb9f28bd", self.day(-9), self.day(3 * 365 - 9));
+        application.principal().saml(&in_use).saml(&prepared);
+    }
+
+    /// What renews itself, and what belongs to others.
+    fn none_of_our_business(&self) {
+        let identity = self.directory.service_principal("id-maxconf-function").owned_by(None);
+        let own = Certificate::labelled("CN=id-maxconf-function").from(self.day(-60)).until(self.day(30));
+        identity.principal_type(PrincipalType::ManagedIdentity).certificate(own);
+        let theirs = Certificate::labelled("CN=teams.microsoft.example").from(self.day(-400)).until(self.day(-35));
+        let microsoft = self.directory.service_principal("Microsoft Teams Services").owned_by(Some(MICROSOFT));
+        microsoft.certificate(theirs);
+        let vendor = self.directory.service_principal("Vendor Ticketing");
+        vendor.owned_by(Some("d36dcac5-7f59-5145-bbdd-29d8d3ab2399"));
+    }
+
+    fn oddities(&self) {
+        let hostile = self.directory.application(HOSTILE_NAME);
+        hostile.secret(self.secret("\"><script>alert(2)</script>", -10, 25));
+        let forever = self.directory.application("legacy-batch-job");
+        forever.secret(Secret::unlabelled().from("2016-05-03").forever().hint(None));
+        let staged = self.directory.application("data-export (staged)").with_principal();
+        staged.secret(self.secret("starts later", 14, 194));
+        let disabled = self.directory.service_principal("retired-kiosk").enabled(false);
+        disabled.secret(Secret::labelled("kiosk").from(Moment::from(self.day(-150))).until(self.exactly(30)));
+        self.directory.application("spa-without-credentials").with_principal();
+    }
+}
