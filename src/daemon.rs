@@ -65,6 +65,8 @@ pub enum StartError {
     Listen { key: &'static str, address: SocketAddr, why: std::io::Error },
     #[error("http.access_token: {0}")]
     Token(#[from] crate::config::SecretError),
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(String),
     #[error("the heartbeat cannot be started: {0}")]
     Heartbeat(String),
     #[error(transparent)]
@@ -89,15 +91,17 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     let config = Config { mail: None, ..config };
     let cycle = Cycle::new(&config, mail.clone(), sources, clock.clone(), known);
     let told: Ledger = store.told().await?.into_iter().collect();
-    let metrics = Arc::new(web::Metrics::new());
+    let names = config.sources.iter().map(|source| &source.name);
+    let metrics = Arc::new(web::Metrics::new(&config.policy, names).map_err(|error| StartError::Metrics(error.to_string()))?);
     let observed = Arc::new(Observed::new(cycle.view(told)));
-    metrics.render(&observed.view());
 
     let (stopping, stopped) = watch::channel(false);
     let app = web::App {
         observed: observed.clone(),
         metrics: metrics.clone(),
         clock: clock.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        revision: option_env!("EXPIRY_WATCH_REVISION").unwrap_or_default(),
         access_token,
         demo_mail: extra_pages.is_some(),
     };

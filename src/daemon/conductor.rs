@@ -132,22 +132,24 @@ impl Conductor {
     async fn show(&self) -> Result<(), CycleError> {
         let view = self.cycle.view(self.store.told().await?.into_iter().collect());
         self.observed.show(view);
-        self.metrics.render(&self.observed.view());
+        let (metrics, view) = (self.metrics.clone(), self.observed.view());
+        // A large inventory takes a while to compress; meanwhile the loops go on, and the view is served as it is.
+        tokio::task::spawn_blocking(move || metrics.render(&view));
         Ok(())
     }
 
     fn measure(&self, polled: &Polled) {
-        let name = polled.source.name.as_str();
-        self.metrics.source_polled(name, polled.took);
-        let source = self.cycle.sources().iter().find(|source| source.name().as_str() == name);
+        let name = &polled.source.name;
+        self.metrics.poll_took(name, polled.took.as_secs_f64());
+        let source = self.cycle.sources().iter().find(|source| source.name() == name);
         for (code, total) in source.map(|source| source.requests()).unwrap_or_default() {
-            self.metrics.source_requests(name, &code, total);
+            self.metrics.requests_are(name, &code, total);
         }
     }
 
     fn count(&self, told: &[Notice]) {
         for notice in told {
-            self.metrics.notice(notice.key.kind.as_str(), notice.key.team.as_str());
+            self.metrics.noticed(notice.key.kind, &notice.key.team);
         }
     }
 }

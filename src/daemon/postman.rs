@@ -6,7 +6,7 @@ use crate::deliver::{Postman, Step, Transport};
 use crate::domain::Text;
 use crate::observe::{Observed, Outbox, Sent, SentState};
 use crate::store::{MessageRow, Pick, StoreError};
-use crate::web::Metrics;
+use crate::web::{Channel, Metrics, Outcome};
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -83,25 +83,25 @@ impl Round {
                 let now = self.postman.clock.now();
                 info!(message_id = parcel.draft.id, notices = parcel.draft.about.len(), attempts = parcel.attempts + 1, "message delivered");
                 for about in &parcel.draft.about {
-                    self.metrics.notice_delay(now.duration_since(about.crossed_at));
+                    self.metrics.notice_took(now.duration_since(about.crossed_at).as_secs_f64());
                 }
-                "delivered"
+                Outcome::Delivered
             }
             Step::Deferred { until, why } => {
                 warn!(%why, %until, "message deferred");
-                "deferred"
+                Outcome::Deferred
             }
             Step::Rejected { why } => {
                 error!(%why, "message refused for good, for its address alone");
-                "rejected"
+                Outcome::Rejected
             }
             Step::Paused { until, why } => {
                 error!(%why, %until, "the mail system refuses us: all mail is paused until then");
                 self.paused = Some((until, why));
-                "deferred"
+                Outcome::Deferred
             }
         };
-        self.metrics.delivery("mail", outcome);
+        self.metrics.delivered(Channel::Mail, outcome);
         Ok(true)
     }
 
