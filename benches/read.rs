@@ -123,6 +123,7 @@ fn config(address: &str) -> Config {
         service_principals: true,
     };
     Config {
+        secrets: Vec::new(),
         policy: Policy {
             zone: jiff::tz::TimeZone::UTC,
             defaults: Treatment::default(),

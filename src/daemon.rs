@@ -92,7 +92,8 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     let cycle = Cycle::new(&config, mail.clone(), sources, clock.clone(), known);
     let told: Ledger = store.told().await?.into_iter().collect();
     let names = config.sources.iter().map(|source| &source.name);
-    let metrics = Arc::new(web::Metrics::new(&config.policy, names).map_err(|error| StartError::Metrics(error.to_string()))?);
+    let metrics =
+        Arc::new(web::Metrics::new(&config.policy, names).map_err(|error| StartError::Metrics(error.to_string()))?);
     let observed = Arc::new(Observed::new(cycle.view(told)));
 
     let (stopping, stopped) = watch::channel(false);
@@ -112,11 +113,12 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     info!(listen = %config.http.listen, version = env!("CARGO_PKG_VERSION"), time_zones = crate::config::zone::database_version(), "serving");
 
     let beats = heartbeat::start().await.map_err(StartError::Heartbeat)?;
-    let leadership = Leadership { store: store.clone(), owner: owner.clone(), observed: observed.clone(), clock: clock.clone() };
+    let leadership =
+        Leadership { store: store.clone(), owner: owner.clone(), observed: observed.clone(), clock: clock.clone() };
     leadership.renew().await;
     let conductor =
         Conductor::new(cycle, store.clone(), config.schedule.clone(), clock.clone(), observed.clone(), metrics.clone());
-    let mut tasks = vec![
+    let mut tasks = [
         tokio::spawn(leadership.clone().run(beats.ticks(), stopped.clone())),
         tokio::spawn(conductor.run(beats.ticks(), stopped.clone())),
     ];

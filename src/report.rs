@@ -1,1 +1,101 @@
-//! Draft.
+//! What `check` prints, and what the web shows of it: the inventory, and why each credential is or is not due.
+//!
+//! Pure: a [`View`] in, text out. Decides nothing; every status, verdict and sentence in it was decided before. Refuses to know
+//! who asks, and where the text goes.
+
+mod json;
+mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use json::{PIECE, Report, pieces};
+pub use table::table;
+
+use crate::decide::{Code, Status};
+use crate::domain::Text;
+use crate::observe::View;
+
+/// The verdicts' indices in order of expiry: the soonest end first, what never ends last, then by id.
+#[must_use]
+pub fn order_of_expiry(view: &View) -> Vec<u32> {
+    let indices = 0..u32::try_from(view.verdicts.len()).unwrap_or(u32::MAX);
+    sorted_by_expiry(view, indices.collect())
+}
+
+/// Those of `indices` (into the verdicts) in order of expiry.
+#[must_use]
+pub fn sorted_by_expiry(view: &View, indices: Vec<u32>) -> Vec<u32> {
+    let end = |index: u32| view.verdicts[index as usize].credential(&view.inventory).expires_at;
+    // The ends stand beside the indices, so that sorting a hundred thousand does not chase two hundred thousand pointers.
+    let mut keyed: Vec<_> = indices.into_iter().map(|index| (end(index).is_none(), end(index), index)).collect();
+    keyed.sort_unstable_by(|a, b| {
+        let id = |index: u32| &view.verdicts[index as usize].credential(&view.inventory).id;
+        (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| id(a.2).cmp(id(b.2)))
+    });
+    keyed.into_iter().map(|(.., index)| index).collect()
+}
+
+/// The names of the rules that match no credential: each is a typo, or a wish about something that is not there. One whose
+/// credentials are all decided by earlier rules does match.
+#[must_use]
+pub fn unmatched_rules(view: &View) -> Vec<&Text> {
+    let present = || view.verdicts.iter().map(|verdict| verdict.credential(&view.inventory));
+    let unmatched = view.policy.rules.iter().filter(|rule| !present().any(|one| rule.matching.matches(one)));
+    unmatched.map(|rule| &rule.name).collect()
+}
+
+/// How many verdicts are due: what `--fail-on due` asks.
+#[must_use]
+pub fn count_due(view: &View) -> usize {
+    view.verdicts.iter().filter(|verdict| verdict.code == Code::Due).count()
+}
+
+/// How many have the status `expired`, told or not: what `--fail-on expired` asks. A superseded or ignored one has another status.
+#[must_use]
+pub fn count_expired(view: &View) -> usize {
+    view.verdicts.iter().filter(|verdict| verdict.status == Status::Expired).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Case, rule_for, view};
+    use super::*;
+
+    #[test]
+    fn the_soonest_end_comes_first_what_never_ends_last_and_equal_ends_by_id() {
+        let view = view(&[
+            Case::new("c", "z", Some("2027-01-01T00:00:00Z")),
+            Case::new("a", "n", None),
+            Case::new("b", "y", Some("2027-01-01T00:00:00Z")),
+            Case::new("d", "x", Some("2026-12-01T00:00:00Z")),
+        ]);
+        let ids = order_of_expiry(&view);
+        let ids: Vec<String> =
+            ids.iter().map(|index| view.verdicts[*index as usize].credential(&view.inventory).id.to_string()).collect();
+        assert_eq!(
+            ids,
+            ["entra:application:d:x", "entra:application:b:y", "entra:application:c:z", "entra:application:a:n"]
+        );
+    }
+
+    #[test]
+    fn a_rule_without_a_credential_is_named_and_a_shadowed_one_is_not() {
+        let cases = [Case::new("a", "1", Some("2027-01-01T00:00:00Z"))];
+        let view = testing::view_with(&cases, |policy| {
+            policy.rules = vec![rule_for("all", "*"), rule_for("shadowed", "holder a"), rule_for("typo", "holder b")];
+        });
+        let unmatched: Vec<&str> = unmatched_rules(&view).iter().map(|name| name.as_str()).collect();
+        assert_eq!(unmatched, ["typo"]);
+    }
+
+    #[test]
+    fn what_is_due_and_what_is_expired_is_counted() {
+        let view = view(&[
+            Case::new("a", "1", Some("2026-11-20T00:00:00Z")),
+            Case::new("b", "1", Some("2026-11-24T00:00:00Z")),
+            Case::new("c", "1", Some("2025-01-01T00:00:00Z")),
+            Case::new("d", "1", Some("2028-01-01T00:00:00Z")),
+        ]);
+        assert_eq!((count_due(&view), count_expired(&view)), (2, 2));
+    }
+}

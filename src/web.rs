@@ -1,1 +1,71 @@
-//! Draft.
+//! What the service answers over HTTP: health, metrics, the report, and a page to read.
+//!
+//! Reads the observed state and nothing else: no request waits for a poll, starts one, or changes anything. Only GET and HEAD are
+//! answered. Knows no store and no source.
+
+mod access;
+mod body;
+mod exposition;
+mod gzip;
+mod health;
+mod metrics;
+mod page;
+mod series;
+#[cfg(test)]
+mod tests;
+
+pub use health::{Health, Level, assess};
+pub use metrics::{Channel, Metrics, Outcome};
+
+use crate::clock::Clock;
+use crate::config::Secret;
+use crate::observe::Observed;
+use crate::report;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+
+/// What the answers are made from.
+#[derive(Clone)]
+pub struct App {
+    pub observed: Arc<Observed>,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub version: &'static str,
+    /// The commit that was built; empty where unknown.
+    pub revision: &'static str,
+    /// `None`: everybody may look.
+    pub access_token: Option<Secret>,
+    /// Whether `/demo/mail` is served too, by a router that is merged with this one.
+    pub demo_mail: bool,
+}
+
+/// The main listener.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    Router::new()
+        .route("/", get(page::page))
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/credentials", get(credentials))
+        .fallback(page::not_found)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), access::guard))
+        .with_state(app)
+}
+
+/// The second listener, which may face further out: liveness, and later the feeds.
+pub fn feed_router() -> Router {
+    let nothing = || async { (StatusCode::NOT_FOUND, "Nothing is here.\n") };
+    Router::new().route("/health/live", get(health::live)).fallback(nothing)
+}
+
+/// `GET /api/v1/credentials`: the report of the last view.
+async fn credentials(State(app): State<Arc<App>>) -> Response {
+    let pieces = Box::new(report::pieces(app.observed.view()).map(Bytes::from));
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body::streamed(pieces)).into_response()
+}

@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::config::{self, AzureCredential, Config, SecretRef, State, System, Transport as TransportConfig};
 use crate::daemon::Service;
 use crate::deliver::Transport;
-use crate::demo::credentials::Secret;
-use crate::demo::{Options, Tenant, pages, scenario};
+
+use crate::demo::{Options, Secret, Tenant, pages, scenario};
 use crate::inventory::Inventory;
 use crate::sources::{Source, Surroundings};
 use crate::store::Store;
@@ -32,7 +32,8 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let folder = Folder::new().map_err(cannot)?;
     let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
-    let sources = Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
+    let sources =
+        Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
     let transport = match &config.mail {
         Some(mail) => Some(Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?),
         None => None,
@@ -89,7 +90,7 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
 async fn tell_of_mail(tenant: Arc<Tenant>, clock: Clock) {
     let mut seen = 0;
     loop {
-        for message in tenant.mailbox().messages().into_iter().filter(|message| message.number > seen) {
+        for message in tenant.mailbox().messages().into_iter().skip_while(move |message| message.number <= seen) {
             seen = message.number;
             println!("mail {:>3}  to {:<32} {}", message.number, message.to.join(", "), message.read().subject);
         }

@@ -25,7 +25,8 @@ pub async fn run(arguments: &ConfigArgument) -> Result<Exit, Exit> {
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(service: Service) -> Result<Exit, Exit> {
-    let stop = stop_signal().map_err(|error| fail(Exit::Configuration, format_args!("signals cannot be handled: {error}")))?;
+    let stop =
+        stop_signal().map_err(|error| fail(Exit::Configuration, format_args!("signals cannot be handled: {error}")))?;
     match daemon::serve(service, stop).await {
         Ok(()) => Ok(Exit::Done),
         Err(StartError::State(error)) => Err(setup::state_failed(error)),

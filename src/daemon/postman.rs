@@ -81,7 +81,12 @@ impl Round {
             Step::Idle => return Ok(false),
             Step::Delivered(parcel) => {
                 let now = self.postman.clock.now();
-                info!(message_id = parcel.draft.id, notices = parcel.draft.about.len(), attempts = parcel.attempts + 1, "message delivered");
+                info!(
+                    message_id = parcel.draft.id,
+                    notices = parcel.draft.about.len(),
+                    attempts = parcel.attempts + 1,
+                    "message delivered"
+                );
                 for about in &parcel.draft.about {
                     self.metrics.notice_took(now.duration_since(about.crossed_at).as_secs_f64());
                 }

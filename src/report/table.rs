@@ -1,0 +1,302 @@
+//! The report as a table for a terminal.
+//!
+//! Names that anybody may choose cannot drive the terminal: they were cleaned where they came in. What does not fit is cut and ends
+//! in `…`; where a line would have to cut too much, each credential gets two.
+
+use super::order_of_expiry;
+use crate::decide::{Calendar, Code, Status, Verdict};
+use crate::domain::TeamId;
+use crate::inventory::SourceState;
+use crate::observe::View;
+use jiff::Timestamp;
+use std::fmt::Write;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Below this a table cannot be read anyway.
+const NARROWEST: usize = 60;
+/// On one line, the columns of free text need this much between them; with less, a credential takes two lines.
+const LEAST_FREE: usize = 100;
+const GAP: &str = "  ";
+const HEADINGS: [&str; 8] = ["HOLDER", "LABEL", "KIND", "ENDS", "DAYS", "STATUS", "TEAMS", "WHY"];
+const HOLDER: usize = 0;
+const LABEL: usize = 1;
+const KIND: usize = 2;
+const ENDS: usize = 3;
+const DAYS: usize = 4;
+const STATUS: usize = 5;
+const TEAMS: usize = 6;
+const WHY: usize = 7;
+/// The columns that may be cut.
+const FREE: [usize; 4] = [HOLDER, LABEL, TEAMS, WHY];
+
+struct Row {
+    cells: [String; 8],
+    status: Status,
+}
+
+/// Sources, credentials in order of expiry, counts. No line is wider than `width` columns (but at least 60 are used).
+#[must_use]
+pub fn table(view: &View, width: usize, colour: bool) -> String {
+    let width = width.max(NARROWEST);
+    let paint = Paint { colour };
+    let calendar = Calendar::new(&view.policy.zone, view.at);
+    let order = order_of_expiry(view);
+    let rows: Vec<Row> = order.iter().map(|index| row(view, &view.verdicts[*index as usize], &calendar)).collect();
+    let mut out = String::with_capacity((rows.len() + 8) * width);
+    let mut line = |text: &str| {
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    line(&cut(&format!("As of {}", local(view, view.at)), width));
+    for source in view.inventory.sources() {
+        line(&source_line(view, source, width, &paint));
+    }
+    line("");
+    if !rows.is_empty() {
+        let widths = natural_widths(&rows);
+        match fitted(widths, width) {
+            Some(widths) => one_line_each(&rows, &widths, &paint, &mut line),
+            None => two_lines_each(&rows, width, &paint, &mut line),
+        }
+        line("");
+    }
+    line(&cut(&counts(view), width));
+    out
+}
+
+fn row(view: &View, verdict: &Verdict, calendar: &Calendar<'_>) -> Row {
+    let credential = verdict.credential(&view.inventory);
+    let teams: Vec<&str> = verdict.teams.iter().map(TeamId::as_str).collect();
+    let cells = [
+        credential.holder.name.to_string(),
+        credential.label.to_string(),
+        credential.kind.to_string(),
+        credential.expires_at.map_or_else(|| "never".to_owned(), |end| local_minute(view, end)),
+        verdict.days_left.map_or_else(String::new, |days| days.to_string()),
+        verdict.status.to_string(),
+        if teams.is_empty() { "nobody".to_owned() } else { teams.join(", ") },
+        verdict.explain(&view.inventory, &view.policy, calendar),
+    ];
+    Row { cells, status: verdict.status }
+}
+
+fn natural_widths(rows: &[Row]) -> [usize; 8] {
+    let mut widths = HEADINGS.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    widths
+}
+
+/// The widths of the columns on one line; `None` where that would cut too much.
+fn fitted(mut widths: [usize; 8], width: usize) -> Option<[usize; 8]> {
+    let free: usize = FREE.iter().map(|column| widths[*column]).sum();
+    let fixed = widths.iter().sum::<usize>() - free + GAP.len() * (widths.len() - 1);
+    let room = width.saturating_sub(fixed);
+    if free > room && room < LEAST_FREE {
+        return None;
+    }
+    // The widest gives way first, until all fit.
+    let mut excess = free.saturating_sub(room);
+    while excess > 0 {
+        let widest = FREE.into_iter().max_by_key(|column| widths[*column])?;
+        widths[widest] -= 1;
+        excess -= 1;
+    }
+    Some(widths)
+}
+
+fn one_line_each(rows: &[Row], widths: &[usize; 8], paint: &Paint, line: &mut impl FnMut(&str)) {
+    let heading: Vec<String> = HEADINGS.iter().zip(widths).map(|(name, width)| padded(name, *width, false)).collect();
+    line(&paint.bold(&heading.join(GAP)));
+    for row in rows {
+        let cells: Vec<String> = (0..row.cells.len())
+            .map(|column| {
+                let cell = padded(&row.cells[column], widths[column], column == DAYS);
+                if column == STATUS || column == DAYS { paint.status(row.status, &cell) } else { cell }
+            })
+            .collect();
+        line(&cells.join(GAP));
+    }
+}
+
+/// `holder  ends  days  status`, and below it what else there is.
+fn two_lines_each(rows: &[Row], width: usize, paint: &Paint, line: &mut impl FnMut(&str)) {
+    let natural = natural_widths(rows);
+    let fixed = natural[ENDS] + natural[DAYS] + natural[STATUS] + 3 * GAP.len();
+    let holder = natural[HOLDER].min(width.saturating_sub(fixed));
+    let first_line = |cells: [&str; 4], paint_status: &dyn Fn(&str) -> String| {
+        let days = paint_status(&padded(cells[2], natural[DAYS], true));
+        let status = paint_status(&padded(cells[3], natural[STATUS], false));
+        [padded(cells[0], holder, false), padded(cells[1], natural[ENDS], false), days, status].join(GAP)
+    };
+    let headings = [HEADINGS[HOLDER], HEADINGS[ENDS], HEADINGS[DAYS], HEADINGS[STATUS]];
+    line(&paint.bold(&first_line(headings, &str::to_owned)));
+    for row in rows {
+        let cells = [HOLDER, ENDS, DAYS, STATUS].map(|column| row.cells[column].as_str());
+        line(&first_line(cells, &|cell| paint.status(row.status, cell)));
+        let rest = [LABEL, WHY, TEAMS, KIND].map(|column| row.cells[column].as_str());
+        let rest: Vec<&str> = rest.into_iter().filter(|cell| !cell.is_empty()).collect();
+        line(&paint.dim(&format!("{GAP}{}", cut(&rest.join(" · "), width - GAP.len()))));
+    }
+}
+
+fn source_line(view: &View, source: &SourceState, width: usize, paint: &Paint) -> String {
+    let of_source = |verdict: &&Verdict| verdict.credential(&view.inventory).source == source.name;
+    let read =
+        source.last_success.map_or_else(|| "never read".to_owned(), |at| format!("read {}", local_minute(view, at)));
+    let name = if source.name.as_str() == source.system {
+        source.system.to_owned()
+    } else {
+        format!("{} ({})", source.name, source.system)
+    };
+    let listed = count_of(view.verdicts.iter().filter(of_source).count(), "credential");
+    match &source.last_error {
+        None => cut(&format!("Source {name}: {read}, {listed}"), width),
+        Some(error) => paint.alarm(&cut(&format!("Source {name}: FAILED, {read}, {listed}: {error}"), width)),
+    }
+}
+
+fn counts(view: &View) -> String {
+    const STATUSES: [Status; 8] = [
+        Status::Expired,
+        Status::Expiring,
+        Status::Superseded,
+        Status::Valid,
+        Status::NotYetValid,
+        Status::NoExpiry,
+        Status::Ignored,
+        Status::Unreachable,
+    ];
+    let mut text = count_of(view.verdicts.len(), "credential");
+    for (index, (status, count)) in STATUSES
+        .iter()
+        .map(|status| (status, view.verdicts.iter().filter(|verdict| verdict.status == *status).count()))
+        .filter(|(_, count)| *count > 0)
+        .enumerate()
+    {
+        let _ = write!(text, "{} {count} {}", if index == 0 { ":" } else { "," }, status.as_str().replace('_', " "));
+    }
+    let due = view.verdicts.iter().filter(|verdict| verdict.code == Code::Due).count();
+    let _ = write!(text, "; {due} due");
+    text
+}
+
+fn count_of(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn local(view: &View, instant: Timestamp) -> String {
+    let zone = view.policy.zone.iana_name().unwrap_or("local time");
+    format!("{} {zone}", local_minute(view, instant))
+}
+
+fn local_minute(view: &View, instant: Timestamp) -> String {
+    view.policy.zone.to_datetime(instant).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// `text` in exactly `width` columns.
+fn padded(text: &str, width: usize, right: bool) -> String {
+    let text = cut(text, width);
+    let blanks = " ".repeat(width.saturating_sub(text.width()));
+    if right { blanks + &text } else { text + &blanks }
+}
+
+/// `text` in at most `width` columns; a cut one ends in `…`.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1; // the `…`
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        kept.push(c);
+    }
+    kept.truncate(kept.trim_end().len());
+    kept + "…"
+}
+
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn status(&self, status: Status, text: &str) -> String {
+        match status {
+            Status::Expired | Status::Unreachable => self.with("1;31", text),
+            Status::Expiring => self.with("33", text),
+            Status::Valid => self.with("32", text),
+            _ => self.dim(text),
+        }
+    }
+
+    fn alarm(&self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.with("2", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Case, small_place, view, view_of};
+
+    #[test]
+    fn a_wide_terminal_gets_one_line_each() {
+        insta::assert_snapshot!(table(&small_place(), 200, false));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_two() {
+        insta::assert_snapshot!(table(&small_place(), 80, false));
+    }
+
+    #[test]
+    fn an_empty_inventory_says_so() {
+        insta::assert_snapshot!(table(&view_of(&[], vec![], |_| ()), 80, false));
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_whatever_the_names() {
+        let mut wide = Case::new("wide", "k", Some("2026-12-01T00:00:00Z"));
+        wide.holder = "証明書の所有者 👩‍💻 ".repeat(20);
+        wide.label = "e\u{301}".repeat(100);
+        let views = [small_place(), view(&[wide])];
+        for view in &views {
+            for width in (NARROWEST..260).step_by(7) {
+                for line in table(view, width, false).lines() {
+                    assert!(line.width() <= width, "{width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour_and_names_bring_none_of_their_own() {
+        let place = small_place();
+        let mut plain = String::new();
+        for (index, part) in table(&place, 200, true).split('\x1b').enumerate() {
+            plain.push_str(if index == 0 { part } else { part.split_once('m').unwrap().1 });
+        }
+        let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        assert_eq!(trimmed(&plain), trimmed(&table(&place, 200, false)));
+        assert!(!table(&place, 200, false).contains('\x1b'));
+    }
+}
