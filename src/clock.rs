@@ -42,11 +42,15 @@ impl ManualClock {
 }
 
 impl Clock {
+    /// The whole second that has begun: what is said and stored about time is never finer, a mail's Date least of all.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that reads wall time")]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => Timestamp::now(),
+            Self::System => {
+                let now = Timestamp::now();
+                Timestamp::from_second(now.as_second()).unwrap_or(now)
+            }
             Self::Manual(clock) => clock.now(),
         }
     }
