@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by falling over")]
 
 mod life;
+mod outage;
 mod support;

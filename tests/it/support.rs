@@ -20,9 +20,12 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::{ConnectOptions, Row};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
 use url::Url;
@@ -59,6 +62,8 @@ const PLACE: &str = r#"
 /// Everything belongs to one team.
 pub const ONE_TEAM: &str = "[defaults]\nteams = [ \"ccaas\" ]\n";
 
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What outlives a process.
 pub struct Place {
     pub tenant: Tenant,
@@ -70,13 +75,17 @@ pub struct Place {
 impl Place {
     /// `more` completes the configuration; the time is 08:00 in Vancouver on `date`.
     pub async fn new(directory: Directory, date: &str, more: &str) -> Self {
+        Self::with(directory, date, more, |_| {}).await
+    }
+
+    /// The same, with a tenant that is set up otherwise. Where its mail server asks for a login, the password that we send stands in
+    /// the file `smtp-password`.
+    pub async fn with(directory: Directory, date: &str, more: &str, change: impl FnOnce(&mut Options)) -> Self {
         let clock = ManualClock::at(at_eight(date));
-        let options = Options {
-            clock: Clock::Manual(clock.clone()),
-            requests_per_minute: None,
-            gzip: false,
-            ..Options::default()
-        };
+        let clock_of_tenant = Clock::Manual(clock.clone());
+        let mut options =
+            Options { clock: clock_of_tenant, requests_per_minute: None, gzip: false, ..Options::default() };
+        change(&mut options);
         let tenant = Tenant::start(directory, options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("client-secret"), tenant.client_secret()).unwrap();
@@ -108,6 +117,8 @@ impl Place {
         }
         if let Some(config::Transport::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
             smtp.port = self.tenant.smtp_addr().port();
+            let password = self.path("smtp-password");
+            smtp.login = password.exists().then(|| ("expiry-watch".to_owned(), SecretRef::File(password)));
         }
         config.state = State::Sqlite(self.state());
         config
@@ -117,9 +128,18 @@ impl Place {
         self.clock.set(at.parse().unwrap());
     }
 
-    /// Changes the configuration for the processes to come.
-    pub fn reconfigure(&mut self, more: &str) {
-        self.config = format!("{PLACE}{more}");
+    /// The messages that the state holds: Message-ID, bytes and state.
+    pub async fn messages(&self) -> Vec<(String, Vec<u8>, String)> {
+        let mut state = self.open_state().await;
+        let rows = sqlx::query("SELECT id, raw, state FROM messages ORDER BY enqueued_at, id");
+        let rows = rows.fetch_all(&mut state).await.unwrap();
+        rows.iter().map(|row| (row.get("id"), row.get("raw"), row.get("state"))).collect()
+    }
+
+    /// The state's file as any other program may open it.
+    pub async fn open_state(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.state());
+        options.journal_mode(SqliteJournalMode::Delete).busy_timeout(PATIENCE).connect().await.unwrap()
     }
 }
 
