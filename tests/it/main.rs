@@ -5,4 +5,5 @@
 
 mod life;
 mod outage;
+mod restart;
 mod support;
