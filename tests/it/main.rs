@@ -6,4 +6,7 @@
 mod life;
 mod outage;
 mod restart;
+mod routing;
+mod schedule;
 mod support;
+mod tidy;

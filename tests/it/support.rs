@@ -128,6 +128,11 @@ impl Place {
         self.clock.set(at.parse().unwrap());
     }
 
+    /// Changes the configuration for the processes to come.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&str) -> String) {
+        self.config = change(&self.config);
+    }
+
     /// The messages that the state holds: Message-ID, bytes and state.
     pub async fn messages(&self) -> Vec<(String, Vec<u8>, String)> {
         let mut state = self.open_state().await;
