@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by falling over")]
 
+mod cli;
+mod desk;
 mod life;
 mod outage;
 mod restart;
