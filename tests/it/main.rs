@@ -12,3 +12,4 @@ mod routing;
 mod schedule;
 mod support;
 mod tidy;
+mod year;

@@ -24,7 +24,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions, Row};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -135,9 +135,14 @@ impl Place {
 
     /// The messages that the state holds: Message-ID, bytes and state.
     pub async fn messages(&self) -> Vec<(String, Vec<u8>, String)> {
+        self.messages_since(Timestamp::UNIX_EPOCH).await
+    }
+
+    pub async fn messages_since(&self, at: Timestamp) -> Vec<(String, Vec<u8>, String)> {
         let mut state = self.open_state().await;
-        let rows = sqlx::query("SELECT id, raw, state FROM messages ORDER BY enqueued_at, id");
-        let rows = rows.fetch_all(&mut state).await.unwrap();
+        let rows = sqlx::query("SELECT id, raw, state FROM messages WHERE enqueued_at >= $1 ORDER BY enqueued_at, id");
+        let since = i64::try_from(at.as_nanosecond()).unwrap();
+        let rows = rows.bind(since).fetch_all(&mut state).await.unwrap();
         rows.iter().map(|row| (row.get("id"), row.get("raw"), row.get("state"))).collect()
     }
 
@@ -393,6 +398,14 @@ impl Mail {
         }
     }
 
+    /// A message that has not been sent.
+    pub fn of_raw(raw: &[u8]) -> Self {
+        let (at, from, raw) = (Timestamp::UNIX_EPOCH, String::new(), raw.to_vec().into());
+        let message = Message { number: 0, at, from, to: Vec::new(), raw, encrypted: false, user: None };
+        let mail = Self::of(&message);
+        Self { to: mail.letter.header("To").unwrap().to_owned(), ..mail }
+    }
+
     /// `2026-11-21 ccaas-ops: expiring 7d, resolved`: the day in Vancouver, to whom, what.
     pub fn line(&self) -> String {
         let told: Vec<String> = self
@@ -421,7 +434,8 @@ pub fn mails(tenant: &Tenant) -> Vec<Mail> {
 }
 
 pub fn vancouver() -> TimeZone {
-    TimeZoneDatabase::bundled().get("America/Vancouver").unwrap()
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZoneDatabase::bundled().get("America/Vancouver").unwrap());
+    ZONE.clone()
 }
 
 /// 08:00 in Vancouver.
