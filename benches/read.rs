@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const APPLICATIONS: usize = 100_000;
@@ -48,15 +49,24 @@ fn measure(address: &str, latency: u64, gzip: bool) {
     let (bytes, pages, download) = (0..3).map(|_| download(address)).min_by_key(|run| run.2).unwrap();
     println!("{pages} pages, {:.1} MB, latency {latency} ms, gzip {gzip}", bytes as f64 / 1e6);
     println!("download over one connection   {:.3} s", download.as_secs_f64());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut runtime = match std::env::var("EXPIRY_WATCH_BENCH_THREADS").as_deref() {
+        Ok("1") => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build().unwrap();
     let clock = Clock::System;
     let config = config(address);
     let surroundings = Surroundings { authority_host: Some(format!("http://{address}")) };
-    let source = &Source::connect_from(&config, &clock, &surroundings).unwrap()[0];
+    let source = Arc::new(Source::connect_from(&config, &clock, &surroundings).unwrap().remove(0));
     println!("before the first read: {:.1} MB", status("VmRSS:"));
     for run in 1..=5 {
         let (before, started) = (processor_seconds(), Instant::now());
-        let read = runtime.block_on(source.read(Patience::SHORT, clock.now())).unwrap();
+        let read = {
+            // As the service reads: in a task.
+            let (source, now) = (Arc::clone(&source), clock.now());
+            let task = runtime.spawn(async move { source.read(Patience::SHORT, now).await });
+            runtime.block_on(task).unwrap().unwrap()
+        };
         let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
         assert!(read.len() >= APPLICATIONS);
         let held = status("VmRSS:");
