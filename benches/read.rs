@@ -9,13 +9,14 @@ use expiry_watch::clock::Clock;
 use expiry_watch::config::{
     Azure, AzureCredential, Cloud, Config, EntraConfig, Http, Schedule, SecretRef, SourceConfig, State, System,
 };
-use expiry_watch::domain::{Period, Policy, SourceName, Treatment};
+use expiry_watch::domain::{Credential, Holder, Period, Policy, SourceName, Treatment};
 use expiry_watch::schedule::Cron;
 use expiry_watch::sources::{Patience, Source, Surroundings};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const APPLICATIONS: usize = 100_000;
@@ -48,24 +49,55 @@ fn measure(address: &str, latency: u64, gzip: bool) {
     let (bytes, pages, download) = (0..3).map(|_| download(address)).min_by_key(|run| run.2).unwrap();
     println!("{pages} pages, {:.1} MB, latency {latency} ms, gzip {gzip}", bytes as f64 / 1e6);
     println!("download over one connection   {:.3} s", download.as_secs_f64());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut runtime = match std::env::var("EXPIRY_WATCH_BENCH_THREADS").as_deref() {
+        Ok("1") => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build().unwrap();
     let clock = Clock::System;
     let config = config(address);
     let surroundings = Surroundings { authority_host: Some(format!("http://{address}")) };
-    let source = &Source::connect_from(&config, &clock, &surroundings).unwrap()[0];
+    let source = Arc::new(Source::connect_from(&config, &clock, &surroundings).unwrap().remove(0));
+    println!("before the first read: {:.1} MB", status("VmRSS:"));
     for run in 1..=5 {
         let (before, started) = (processor_seconds(), Instant::now());
-        let read = runtime.block_on(source.read(Patience::SHORT, clock.now())).unwrap();
+        let read = {
+            // As the service reads: in a task.
+            let (source, now) = (Arc::clone(&source), clock.now());
+            let task = runtime.spawn(async move { source.read(Patience::SHORT, now).await });
+            runtime.block_on(task).unwrap().unwrap()
+        };
         let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
         assert!(read.len() >= APPLICATIONS);
         let held = status("VmRSS:");
         println!(
-            "read {run}: {} credentials  wall {wall:.3} s  processor {processor:.2} s  {:.2} of the download  peak {:.1} MB, now {held:.1} MB",
+            "read {run}: {} credentials  wall {wall:.3} s  processor {processor:.2} s  {:.2} of the download  peak {:.1} MB, now {held:.1} MB, of which the credentials {:.1} MB",
             read.len(),
             wall / download.as_secs_f64(),
             status("VmHWM:"),
+            size(&read),
         );
     }
+}
+
+/// The memory that credentials take, in MB, with the allocator's own share.
+fn size(credentials: &[Credential]) -> f64 {
+    let block = |bytes: usize| if bytes == 0 { 0 } else { (bytes + 8).max(32).next_multiple_of(16) };
+    let (mut bytes, mut last) = (size_of_val(credentials), std::ptr::null());
+    for credential in credentials {
+        let holder = &credential.holder;
+        bytes += block(credential.label.as_str().len());
+        if !std::ptr::eq(last, &raw const **holder) {
+            last = &raw const **holder;
+            let tags = &holder.team_tags;
+            let texts: usize = tags.iter().map(|tag| block(tag.len())).sum();
+            bytes += block(16 + size_of::<Holder>())
+                + block(holder.name.as_str().len())
+                + block(size_of_val(&**tags))
+                + texts;
+        }
+    }
+    bytes as f64 / 1e6
 }
 
 /// User and system time of this process, in ticks of 10 ms.
@@ -89,8 +121,8 @@ fn download(address: &str) -> (usize, usize, Duration) {
     let (mut bytes, mut pages, mut body) = (0, 0, Vec::new());
     let last = APPLICATIONS.div_ceil(PAGE);
     while pages < last {
-        write!(stream.get_mut(), "GET /v1.0/applications?$skiptoken={pages} HTTP/1.1\r\nhost: {address}\r\n\r\n")
-            .unwrap();
+        let request = format!("GET /v1.0/applications?$skiptoken={pages} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -243,7 +275,7 @@ fn application(n: usize) -> String {
         secrets.push(secret(4, 2028));
     }
     format!(
-        r#"{{"id":"{}","appId":"{}","displayName":"Team {} service {n} - production workload","tags":["team:t{}","WindowsAzureActiveDirectoryIntegratedApp"],"passwordCredentials":[{}],"keyCredentials":[]}}"#,
+        r#"{{"id":"{}","appId":"{}","displayName":"Team {} service {n} - production workload","tags":["team:t{}","WindowsAzureActiveDirectoryIntegratedApp","costcentre:4711-{n:06}","environment:production","contact:platform-operations@example.ca"],"passwordCredentials":[{}],"keyCredentials":[]}}"#,
         guid(1),
         guid(2),
         n % 50,
