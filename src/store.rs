@@ -9,9 +9,11 @@ mod leases;
 mod messages;
 mod notices;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqlSafeStr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -79,8 +81,12 @@ impl Store {
         if !path.exists() {
             return Ok(None);
         }
-        let mut connection = connect(path, options(path).read_only(true)).await?;
-        check(&mut connection, path).await?;
+        let mut opened = open_checked(path, options(path).read_only(true)).await;
+        if opened.as_ref().is_err_and(is_left_by_a_kill) {
+            // What a kill interrupted must be rolled back before anybody can read, and only a writer may do that.
+            opened = open_checked(path, options(path).pragma("query_only", "1")).await;
+        }
+        let mut connection = opened?;
         let tables = sqlx::query("SELECT count(*) FROM sqlite_master WHERE name = 'leases'").fetch_one(&mut connection);
         let is_ours = tables.await?.get::<i64, _>(0) == 1;
         Ok(is_ours.then(|| Self { connection: Mutex::new(connection) }))
@@ -92,10 +98,10 @@ impl Store {
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    // No write-ahead log: it needs shared memory, which network file systems lack, and a few writes an hour gain nothing by it.
+    // No write-ahead log: it needs shared memory, which network file systems lack, and a few writes an hour gain nothing by it. That
+    // is SQLite's default; to ask for it would rewrite the file of somebody else who chose otherwise.
     SqliteConnectOptions::new()
         .filename(path)
-        .journal_mode(SqliteJournalMode::Delete)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .foreign_keys(false)
@@ -109,6 +115,17 @@ async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteCon
         }
         _ => StoreError::Open { path: path.into(), why },
     })
+}
+
+async fn open_checked(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let mut connection = connect(path, options).await?;
+    check(&mut connection, path).await?;
+    Ok(connection)
+}
+
+/// SQLITE_READONLY_ROLLBACK (776): a transaction that a kill interrupted has left its journal.
+fn is_left_by_a_kill(error: &StoreError) -> bool {
+    matches!(error, StoreError::Open { why: sqlx::Error::Database(error), .. } if error.code().as_deref() == Some("776"))
 }
 
 /// SQLITE_CORRUPT (11) and SQLITE_NOTADB (26), with their extended codes.

@@ -1,0 +1,14 @@
+//! The watch as a whole, told as stories: over a real state file, real HTTP and real SMTP, against the simulated tenant and under a
+//! clock that the story turns.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by falling over")]
+
+mod cli;
+mod desk;
+mod life;
+mod outage;
+mod restart;
+mod routing;
+mod schedule;
+mod support;
+mod tidy;
