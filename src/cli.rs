@@ -53,6 +53,17 @@ enum Command {
     Demo(DemoArguments),
 }
 
+impl Command {
+    fn is_service(&self) -> bool {
+        match self {
+            Self::Run(_) => true,
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Validate, and print all problems together, each with its key path
@@ -137,10 +148,10 @@ pub struct DemoArguments {
     pub listen: std::net::SocketAddr,
 }
 
-/// Logs to stderr, as the environment asks.
-pub fn start_logging() {
-    let filter =
-        EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new("expiry_watch=info,warn"));
+/// Logs to stderr, as the environment asks. What runs for long tells its story; the others print what they have to say.
+fn start_logging(command: &Command) {
+    let default = if command.is_service() { "expiry_watch=info,warn" } else { "error" };
+    let filter = EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match std::env::var("EXPIRY_WATCH_LOG_FORMAT").as_deref() {
         Ok("json") => logging.json().flatten_event(true).init(),
@@ -151,6 +162,7 @@ pub fn start_logging() {
 /// Runs the command.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
+    start_logging(&arguments.command);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return setup::fail(Exit::Configuration, format_args!("the runtime cannot be started: {error}")),

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::cycle::Cycle;
 use crate::decide::Ledger;
 use crate::deliver::{Postman, Transport};
+use crate::domain::Text;
 use crate::inventory::Inventory;
 use crate::observe::Observed;
 use crate::sources::Source;
@@ -190,11 +191,13 @@ impl Leadership {
                 if leader != was {
                     info!(leader, "leadership changed");
                 }
-                self.observed.beat(|pulse| pulse.leader = leader);
+                // Writing the lease is also the proof that the state can be written.
+                self.observed.beat(|pulse| (pulse.leader, pulse.store_error) = (leader, None));
             }
             Err(error) => {
                 error!(%error, "leadership could not be renewed; trying again in a few seconds");
-                self.observed.beat(|pulse| pulse.leader = false);
+                let why = Text::clean(&error.to_string());
+                self.observed.beat(|pulse| (pulse.leader, pulse.store_error) = (false, Some(why)));
             }
         }
     }

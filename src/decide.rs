@@ -37,7 +37,7 @@ use crate::inventory::{Entry, Inventory};
 use jiff::Timestamp;
 use judge::Case;
 use ledger::{Story, teams_told};
-use notices::Desk;
+use notices::{About, Desk};
 
 /// Everything that the decision depends on, but for the instant.
 #[derive(Clone, Copy, Debug)]
@@ -61,22 +61,27 @@ pub struct Decision {
 pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let calendar = Calendar::new(&world.policy.zone, now);
     let router = Router::new(world.policy);
-    let desk = Desk { inventory: world.inventory, policy: world.policy, calendar: &calendar };
+    let desk = Desk { policy: world.policy, calendar: &calendar };
     let mut decision = Decision::default();
     decision.verdicts.reserve_exact(world.inventory.entries().len());
     let mut first = 0;
     for siblings in world.inventory.entries().chunk_by(are_siblings) {
         for (index, entry) in siblings.iter().enumerate() {
             let told = world.ledger.of(&entry.credential.id);
-            if entry.missing_since.is_some() {
-                settle(None, entry, told, &desk, &mut decision.notices);
+            if entry.missing_since.is_some() && told.is_empty() {
                 continue;
             }
             let route = router.route(&entry.credential);
             let successor = succession::successor(index, siblings, route.treatment.successor, now);
+            let about =
+                About { entry, route: &route, successor: successor.map(|sibling| &*siblings[sibling].credential) };
+            if entry.missing_since.is_some() {
+                settle(None, &about, told, &desk, &mut decision.notices);
+                continue;
+            }
             let case = Case { entry, successor, route: &route, calendar: &calendar };
             let mut verdict = case.judge().into_verdict(first + index, successor.map(|sibling| first + sibling), &case);
-            if settle(Some(&verdict), entry, told, &desk, &mut decision.notices) {
+            if settle(Some(&verdict), &about, told, &desk, &mut decision.notices) {
                 verdict.code = Code::Noticed;
             } else if verdict.code == Code::Due {
                 verdict.next_at = None;
@@ -99,7 +104,7 @@ fn are_siblings(a: &Entry, b: &Entry) -> bool {
 /// Adds what is owed to each team, and says whether every team has been told of the verdict's rung already.
 fn settle(
     verdict: Option<&Verdict>,
-    entry: &Entry,
+    about: &About<'_>,
     told: &[NoticeKey],
     desk: &Desk<'_>,
     owed: &mut Vec<Notice>,
@@ -112,14 +117,14 @@ fn settle(
         .into_iter()
         .filter_map(|team| {
             let story = Story::of(told, &team);
-            let closing = owed::closing(&story, entry, verdict, desk.calendar.now)?;
+            let closing = owed::closing(&story, about.entry, verdict, desk.calendar.now)?;
             Some((team, story, closing))
         })
         .collect();
     let closed_teams: Vec<TeamId> = closings.iter().map(|(team, ..)| team.clone()).collect();
     for (_, story, closing) in &closings {
         if let Some(last) = story.open.iter().max_by_key(|key| key.expires_at) {
-            owed.push(desk.resolved(entry, verdict, *closing, last, closed_teams.clone()));
+            owed.push(desk.resolved(about, *closing, last, closed_teams.clone()));
         }
     }
     let Some((verdict, rung)) = rung else { return false };
@@ -129,9 +134,9 @@ fn settle(
         if closed_teams.contains(team) {
             story = Story { episode: story.episode + 1, open: Vec::new() };
         }
-        if !owed::is_told(&story, rung, &entry.credential, desk.calendar) {
+        if !owed::is_told(&story, rung, &about.entry.credential, desk.calendar) {
             all_told = false;
-            owed.push(desk.rung(verdict, rung, team, story.episode));
+            owed.push(desk.rung(about, rung, team, story.episode));
         }
     }
     all_told

@@ -1,6 +1,6 @@
 //! Everything that is known: what was seen, since when, and how fresh each source's word is.
 //!
-//! [`reconcile`] lays the readings of one poll over what was known before. It is pure, and it holds the promise that a failed read
+//! [`reconcile()`] lays the readings of one poll over what was known before. It is pure, and it holds the promise that a failed read
 //! changes nothing: a source that failed keeps every credential it had. Refuses to know what any of it means for anybody.
 
 mod reconcile;

@@ -5,7 +5,5 @@ use expiry_watch::cli::{self, Arguments};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    cli::start_logging();
-    cli::run(arguments).into()
+    cli::run(Arguments::parse()).into()
 }

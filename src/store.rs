@@ -9,6 +9,8 @@ mod leases;
 mod messages;
 mod notices;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};

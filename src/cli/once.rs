@@ -90,7 +90,6 @@ async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
     let mut pauses = PAUSES.into_iter().chain([lease_ends.saturating_sub(PAUSES.iter().sum())]);
     loop {
         let mut deferred = Vec::new();
-        let mut held = false;
         for (index, id) in waiting.iter().enumerate() {
             match postman.deliver_next(Pick::Id(id)).await? {
                 Step::Delivered(_) => sent.delivered += 1,
@@ -102,10 +101,8 @@ async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
                     eprintln!("expiry-watch: a message was deferred, trying again: {why}");
                     deferred.push(id.clone());
                 }
-                Step::Idle => {
-                    held = true;
-                    deferred.push(id.clone());
-                }
+                // Another process has it in hand, or has finished it.
+                Step::Idle => deferred.push(id.clone()),
                 Step::Paused { why, .. } => {
                     eprintln!("expiry-watch: the mail system refuses us: {why}");
                     sent.left = deferred.len() + waiting.len() - index;
@@ -117,7 +114,6 @@ async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
         deferred.retain(|id| still_pending.contains(id));
         waiting = deferred;
         let Some(pause) = pauses.next().filter(|_| !waiting.is_empty()) else { break };
-        let _ = held;
         postman.clock.sleep(pause).await;
     }
     sent.left = waiting.len();

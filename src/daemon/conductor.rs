@@ -63,7 +63,9 @@ impl Conductor {
         self.observed.beat(|pulse| {
             pulse.polling_since = None;
             pulse.last_turn = Some(self.clock.now());
-            pulse.store_error = outcome.as_ref().err().map(|error| Text::clean(&error.to_string()));
+            if let Err(error) = &outcome {
+                pulse.store_error = Some(Text::clean(&error.to_string()));
+            }
         });
         if let Err(error) = outcome {
             error!(%error, "a pass could not be finished; trying again at its next time");

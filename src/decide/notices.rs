@@ -3,16 +3,20 @@
 use super::calendar::Calendar;
 use super::ladder::Rung;
 use super::owed::Closing;
-use super::verdict::Verdict;
-use crate::domain::{
-    Credential, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId, Text, Treatment,
-};
-use crate::inventory::{Entry, Inventory, SourceState};
+use super::routing::Route;
+use crate::domain::{Credential, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId};
+use crate::inventory::{Entry, SourceState};
 use jiff::{SignedDuration, Timestamp};
+
+/// What a notice is about.
+pub struct About<'a> {
+    pub entry: &'a Entry,
+    pub route: &'a Route<'a>,
+    pub successor: Option<&'a Credential>,
+}
 
 /// Where notices are written from.
 pub struct Desk<'a> {
-    pub inventory: &'a Inventory,
     pub policy: &'a Policy,
     pub calendar: &'a Calendar<'a>,
 }
@@ -20,11 +24,11 @@ pub struct Desk<'a> {
 impl Desk<'_> {
     /// A rung of a credential's ladder, for one team.
     #[must_use]
-    pub fn rung(&self, verdict: &Verdict, rung: Rung, team: &TeamId, episode: u32) -> Notice {
-        let entry = verdict.entry(self.inventory);
+    pub fn rung(&self, case: &About<'_>, rung: Rung, team: &TeamId, episode: u32) -> Notice {
+        let credential = &case.entry.credential;
         let key = NoticeKey {
-            credential: entry.credential.id.clone(),
-            expires_at: entry.credential.expires_at,
+            credential: credential.id.clone(),
+            expires_at: credential.expires_at,
             kind: rung.kind,
             step: rung.step,
             team: team.clone(),
@@ -37,74 +41,37 @@ impl Desk<'_> {
             _ => format!("{} threshold crossed on {on}", rung.step),
         };
         // Nobody could have been told before it was seen.
-        let crossed_at = rung.crossed_at.max(entry.first_seen);
-        let urgent = is_urgent(rung, &entry.credential, self.policy.urgent_within, self.calendar.now);
-        self.about(entry, Some(verdict), key, crossed_at, reason, verdict.teams.to_vec(), urgent)
+        let crossed_at = rung.crossed_at.max(case.entry.first_seen);
+        let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);
+        Notice { urgent, crossed_at, ..self.about(case, key, reason, case.route.teams.to_vec()) }
     }
 
     /// "No longer true", for one of the teams that had been told.
     #[must_use]
-    pub fn resolved(
-        &self,
-        entry: &Entry,
-        verdict: Option<&Verdict>,
-        closing: Closing,
-        told: &NoticeKey,
-        teams: Vec<TeamId>,
-    ) -> Notice {
-        let reason = match (closing, entry.credential.expires_at) {
-            (Closing::Deleted, _) => format!("it is no longer listed by {}", entry.credential.source),
-            (Closing::Moved, Some(end)) => format!("it now ends on {}", self.calendar.date(end)),
-            (Closing::NoLongerExpires | Closing::Moved, _) => "it no longer expires".to_owned(),
+    pub fn resolved(&self, case: &About<'_>, closing: Closing, told: &NoticeKey, teams: Vec<TeamId>) -> Notice {
+        let reason = match (closing, case.entry.credential.expires_at) {
+            (Closing::Deleted, _) => format!("it is no longer listed by {}", case.entry.credential.source),
             (Closing::Rotated, _) => "rotated: a newer one has taken over".to_owned(),
+            (Closing::Moved, Some(end)) => format!("it now ends on {}", self.calendar.date(end)),
+            (Closing::Moved | Closing::NoLongerExpires, _) => "it no longer expires".to_owned(),
         };
         let key = NoticeKey { kind: NoticeKind::Resolved, step: Step::Resolved, ..told.clone() };
-        self.about(entry, verdict, key, self.calendar.now, reason, teams, false)
+        self.about(case, key, reason, teams)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one place that fills in every field")]
-    fn about(
-        &self,
-        entry: &Entry,
-        verdict: Option<&Verdict>,
-        key: NoticeKey,
-        crossed_at: Timestamp,
-        reason: String,
-        told: Vec<TeamId>,
-        urgent: bool,
-    ) -> Notice {
-        let treatment = verdict.map(|verdict| verdict.treatment(self.policy));
-        let field = |get: fn(&Treatment) -> &Option<Text>| treatment.and_then(|treatment| get(treatment).clone());
+    /// True from now on, and not urgent, unless the caller knows better.
+    fn about(&self, case: &About<'_>, key: NoticeKey, reason: String, told: Vec<TeamId>) -> Notice {
+        let treatment = case.route.treatment;
         Notice {
             key,
-            crossed_at,
-            urgent,
-            subject: self.subject(entry, verdict),
+            crossed_at: self.calendar.now,
+            urgent: false,
+            subject: subject(case),
             reason,
-            rule: verdict.and_then(|verdict| verdict.rule_name(self.policy)).cloned(),
-            environment: field(|treatment| &treatment.environment),
-            runbook: field(|treatment| &treatment.runbook),
+            rule: case.route.rule.map(|index| self.policy.rules[index].name.clone()),
+            environment: treatment.environment.clone(),
+            runbook: treatment.runbook.clone(),
             told,
-        }
-    }
-
-    fn subject(&self, entry: &Entry, verdict: Option<&Verdict>) -> Subject {
-        let credential = &entry.credential;
-        let successor = verdict.and_then(|verdict| verdict.superseded_by);
-        Subject::Credential {
-            source: credential.source.clone(),
-            kind: credential.kind,
-            holder: credential.holder.name.clone(),
-            holder_id: credential.holder.id.clone(),
-            app_id: credential.holder.app_id.clone(),
-            label: credential.label.clone(),
-            holder_enabled: credential.holder.enabled,
-            not_before: credential.not_before,
-            days_left: credential.expires_at.map(|end| self.calendar.days_until(end)),
-            successor: successor.map(|index| {
-                let successor = &self.inventory.entries()[index].credential;
-                (successor.label.clone(), successor.expires_at)
-            }),
         }
     }
 
@@ -132,6 +99,21 @@ impl Desk<'_> {
             runbook: None,
             told: teams,
         }
+    }
+}
+
+fn subject(case: &About<'_>) -> Subject {
+    let credential = &case.entry.credential;
+    Subject::Credential {
+        source: credential.source.clone(),
+        kind: credential.kind,
+        holder: credential.holder.name.clone(),
+        holder_id: credential.holder.id.clone(),
+        app_id: credential.holder.app_id.clone(),
+        label: credential.label.clone(),
+        holder_enabled: credential.holder.enabled,
+        not_before: credential.not_before,
+        successor: case.successor.map(|successor| (successor.label.clone(), successor.expires_at)),
     }
 }
 

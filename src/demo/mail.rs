@@ -3,6 +3,7 @@
 //! Owns the mailbox, the listener and the life of connections; the dialogue is `session`'s, what goes wrong is `faults`'.
 
 mod faults;
+mod prompt;
 mod session;
 
 pub use faults::{MailFault, MailFaults};
@@ -42,13 +43,28 @@ pub struct MailOptions {
     pub tls: MailTls,
     /// User and password; none = anybody may send.
     pub login: Option<(String, String)>,
+    /// User and token for XOAUTH2, beside or instead of a password.
+    pub bearer: Option<(String, String)>,
     /// The largest message taken, in bytes.
     pub largest: usize,
 }
 
+impl MailOptions {
+    fn wants_login(&self) -> bool {
+        self.login.is_some() || self.bearer.is_some()
+    }
+
+    /// The mechanisms offered, as EHLO lists them.
+    fn mechanisms(&self) -> String {
+        let password = self.login.is_some().then_some("PLAIN LOGIN");
+        let token = self.bearer.is_some().then_some("XOAUTH2");
+        password.into_iter().chain(token).collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Default for MailOptions {
     fn default() -> Self {
-        Self { tls: MailTls::None, login: None, largest: 10 << 20 }
+        Self { tls: MailTls::None, login: None, bearer: None, largest: 10 << 20 }
     }
 }
 
@@ -216,6 +232,7 @@ async fn accept(listener: TcpListener, office: Arc<Office>, mut stopped: watch::
 
 async fn converse(stream: TcpStream, office: &Office) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let stream = prompt::Prompt(stream);
     match &office.options.tls {
         MailTls::Implicit(config) => {
             let stream = TlsAcceptor::from(config.clone()).accept(stream).await?;

@@ -21,9 +21,9 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
-td { overflow-wrap: anywhere; } td.when { white-space: nowrap; }
+th, td.when { white-space: nowrap; } td { overflow-wrap: break-word; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: 6px; padding: 1rem; }
-iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 6px; background: #fff; }
+iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 6px; background: #fff; color-scheme: light; }
 ";
 
 /// What the pages may do: show themselves. The framed mail inherits it.

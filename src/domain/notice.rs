@@ -123,8 +123,6 @@ pub enum Subject {
         /// False where the holder may not sign in at present.
         holder_enabled: bool,
         not_before: Option<Timestamp>,
-        /// Calendar days in the configured zone from today to the day of the end; negative once past.
-        days_left: Option<i64>,
         /// The label and the end of the successor that covers it.
         successor: Option<(Text, Option<Timestamp>)>,
     },

@@ -1,24 +1,49 @@
 //! What the operators have decided: which credential is whose, and how it is watched. Built from the configuration, complete:
 //! every rule carries the whole treatment, its own keys laid over the defaults.
 
-use super::{Credential, Kind, Period, SourceName, Team, TeamId, Text, Threshold};
+use super::{Credential, Ident, Kind, Period, SourceName, Team, TeamId, Text, Threshold};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 use wildmatch::WildMatchPattern;
 
 /// A pattern with `*` (any run) and `?` (one character), compared without case.
 #[derive(Clone, Debug)]
-pub struct Glob(WildMatchPattern<'*', '?'>);
+pub struct Glob {
+    pattern: WildMatchPattern<'*', '?'>,
+    /// The pattern itself where it has no wildcard and is ASCII: most are, and each is compared with every credential.
+    literal: Option<Box<str>>,
+    /// The identifier that the literal is, in the one spelling that GUIDs are kept in.
+    guid: Option<Uuid>,
+}
 
 impl Glob {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
-        Self(WildMatchPattern::new_case_insensitive(pattern))
+        let literal = (pattern.is_ascii() && !pattern.contains(['*', '?'])).then(|| pattern.to_ascii_lowercase());
+        Self {
+            pattern: WildMatchPattern::new_case_insensitive(pattern),
+            guid: literal.as_deref().and_then(|literal| Ident::new(literal).as_guid()),
+            literal: literal.map(Into::into),
+        }
     }
 
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.0.matches(text)
+        match &self.literal {
+            // Beyond ASCII, case is the pattern's business.
+            Some(literal) if text.is_ascii() => literal.eq_ignore_ascii_case(text),
+            _ => self.pattern.matches(text),
+        }
+    }
+
+    /// The same for an identifier, without writing out the usual one: a GUID, beside a GUID.
+    #[must_use]
+    pub fn matches_ident(&self, ident: &Ident) -> bool {
+        match (self.guid, ident.as_guid()) {
+            (Some(wanted), Some(guid)) => wanted == guid,
+            _ => self.matches(&ident.to_string()),
+        }
     }
 }
 
@@ -43,8 +68,8 @@ impl Match {
             && any(&self.holder, credential.holder.name.as_str())
             && any(&self.label, credential.label.as_str())
             && self.app_id.as_ref().is_none_or(|globs| {
-                let app_id = credential.holder.app_id.as_ref().map(ToString::to_string);
-                app_id.is_some_and(|app_id| globs.iter().any(|glob| glob.matches(&app_id)))
+                let app_id = credential.holder.app_id.as_ref();
+                app_id.is_some_and(|app_id| globs.iter().any(|glob| glob.matches_ident(app_id)))
             })
     }
 }
@@ -142,4 +167,44 @@ pub struct Policy {
     pub urgent_within: Period,
     /// How long each source may go without a complete read.
     pub stale_after: BTreeMap<SourceName, Period>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GUID: &str = "33758b54-a9cb-48ef-a363-5aaf10888f80";
+
+    #[test]
+    fn a_pattern_is_compared_without_case_and_an_identifier_as_its_text() {
+        for (pattern, text, expected) in [
+            ("entra", "Entra", true),
+            ("entra", "entra2", false),
+            ("", "", true),
+            ("", "a", false),
+            ("prod-*", "PROD-billing", true),
+            ("prod-?", "prod-1", true),
+            ("Müller", "müller", true),
+            ("k", "\u{212A}", WildMatchPattern::<'*', '?'>::new_case_insensitive("k").matches("\u{212A}")),
+            (GUID, GUID, true),
+            (GUID, "33758B54-A9CB-48EF-A363-5AAF10888F80", true),
+            ("33758B54-A9CB-48EF-A363-5AAF10888F80", GUID, true),
+            ("33758b54-*", GUID, true),
+            (GUID, "33758b54-a9cb-48ef-a363-5aaf10888f81", false),
+            ("app-1", "APP-1", true),
+        ] {
+            let glob = Glob::new(pattern);
+            assert_eq!(glob.matches(text), expected, "{pattern:?} {text:?}");
+            assert_eq!(glob.matches_ident(&Ident::new(text)), expected, "{pattern:?} {text:?} as an identifier");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_gives_what_the_pattern_gives(pattern in "[aAbB*?é-]{0,4}", text in "[aAbBé-]{0,4}") {
+            let whole = WildMatchPattern::<'*', '?'>::new_case_insensitive(&pattern);
+            prop_assert_eq!(Glob::new(&pattern).matches(&text), whole.matches(&text));
+        }
+    }
 }

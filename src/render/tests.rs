@@ -75,7 +75,6 @@ fn credential(kind: Kind) -> Subject {
         label: Text::clean("Pexip Administration OICD client secret"),
         holder_enabled: true,
         not_before: Some(at("2026-06-01T00:00:00Z")),
-        days_left: Some(7),
         successor: None,
     }
 }

@@ -6,6 +6,7 @@
 mod fold;
 mod listing;
 mod page;
+mod workbench;
 
 use super::azure::{Surroundings, Tokens};
 use super::graph::{Graph, Limits, Waiting};
@@ -17,12 +18,14 @@ use fold::Fold;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use url::Url;
+use workbench::Workbench;
 
 #[derive(Debug)]
 pub struct Entra {
     name: SourceName,
     config: EntraConfig,
     graph: Graph,
+    workbench: Workbench,
 }
 
 impl Entra {
@@ -48,7 +51,8 @@ impl Entra {
     ) -> Result<Self, ConnectError> {
         let graph = Graph::new(&config.graph_url, tokens, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
-        Ok(Self { name: name.clone(), config: config.clone(), graph })
+        let workbench = Workbench::start().map_err(|error| ConnectError::new(&format!("sources.{name}"), error))?;
+        Ok(Self { name: name.clone(), config: config.clone(), graph, workbench })
     }
 
     #[must_use]
@@ -70,7 +74,11 @@ impl Entra {
             // The two wait at the same time, so each may use the whole patience.
             let waiting = Waiting { left: patience.waiting };
             let fold = Fold::new(&self.name, object, now);
-            if wanted { listing::read(&self.graph, self.first(object), fold, waiting).await } else { Ok(Vec::new()) }
+            if wanted {
+                listing::read(&self.graph, &self.workbench, self.first(object), fold, waiting).await
+            } else {
+                Ok(Vec::new())
+            }
         };
         let (applications, principals) = tokio::try_join!(
             list(DirectoryObject::Application, self.config.applications),

@@ -145,8 +145,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if self.link == Link::Upgradable {
             lines.push("STARTTLS".to_owned());
         }
-        if self.office.options.login.is_some() {
-            lines.push("AUTH PLAIN LOGIN".to_owned());
+        if self.office.options.wants_login() {
+            lines.push(format!("AUTH {}", self.office.options.mechanisms()));
         }
         lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"].map(str::to_owned));
         let last = lines.pop().unwrap_or_default();
@@ -154,23 +154,28 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     async fn authenticate(&mut self, rest: &str) -> io::Result<Step> {
-        let Some((user, password)) = &self.office.options.login else { return Ok(reply("503 5.5.1 AUTH not offered")) };
         let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
-        let given = match mechanism.to_ascii_uppercase().as_str() {
-            "PLAIN" => {
-                let answer = if initial.is_empty() { self.ask("").await? } else { decode(initial) };
-                let parts: Vec<&str> = answer.split('\0').collect();
-                parts.get(1).zip(parts.get(2)).map(|(user, password)| ((*user).to_owned(), (*password).to_owned()))
-            }
-            "LOGIN" => {
-                let user = if initial.is_empty() { self.ask("VXNlcm5hbWU6").await? } else { decode(initial) };
-                Some((user, self.ask("UGFzc3dvcmQ6").await?))
-            }
-            _ => return Ok(reply("504 5.5.4 mechanism unknown")),
+        let mechanism = mechanism.to_ascii_uppercase();
+        if !self.office.options.mechanisms().split(' ').any(|offered| offered == mechanism) || mechanism.is_empty() {
+            return Ok(reply("504 5.5.4 mechanism not offered"));
+        }
+        let first = match (mechanism.as_str(), initial) {
+            ("LOGIN", "") => self.ask("VXNlcm5hbWU6").await?,
+            (_, "") => self.ask("").await?,
+            _ => decode(initial),
         };
-        if given.as_ref().is_some_and(|given| (&given.0, &given.1) == (user, password)) {
-            self.user = Some(user.clone());
+        let (given, wanted) = match mechanism.as_str() {
+            "PLAIN" => (between(&first, "\0", "\0"), &self.office.options.login),
+            "LOGIN" => (Some((first, self.ask("UGFzc3dvcmQ6").await?)), &self.office.options.login),
+            _ => (bearer(&first), &self.office.options.bearer),
+        };
+        if given.is_some() && given == *wanted {
+            self.user = given.map(|(user, _)| user);
             return Ok(reply("235 2.7.0 welcome"));
+        }
+        if mechanism == "XOAUTH2" {
+            // The refusal comes as a challenge (base64 of {"status":"401"}), which the client has to answer with nothing.
+            self.ask("eyJzdGF0dXMiOiI0MDEifQ==").await?;
         }
         Ok(reply("535 5.7.8 authentication credentials invalid"))
     }
@@ -185,7 +190,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     fn sender(&mut self, rest: &str) -> Step {
-        if self.office.options.login.is_some() && self.user.is_none() {
+        if self.office.options.wants_login() && self.user.is_none() {
             return reply("530 5.7.0 authentication required");
         }
         if self.from.is_some() {
@@ -251,6 +256,17 @@ fn path(rest: &str, keyword: &str) -> Option<(String, String)> {
     let prefix = rest.get(..keyword.len()).filter(|prefix| prefix.eq_ignore_ascii_case(keyword))?;
     let (address, parameters) = rest[prefix.len()..].trim_start().strip_prefix('<')?.split_once('>')?;
     Some((address.to_owned(), parameters.trim().to_ascii_uppercase()))
+}
+
+/// The two texts behind the first separator, parted by the second.
+fn between(text: &str, first: &str, second: &str) -> Option<(String, String)> {
+    let (user, password) = text.split_once(first)?.1.split_once(second)?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// User and token of XOAUTH2: `user=U^Aauth=Bearer T^A^A`.
+fn bearer(text: &str) -> Option<(String, String)> {
+    between(text.strip_suffix("\u{1}\u{1}")?, "user=", "\u{1}auth=Bearer ")
 }
 
 fn decode(encoded: &str) -> String {

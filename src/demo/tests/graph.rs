@@ -297,9 +297,9 @@ fn a_script_that_names_two_things_at_once_is_stopped() {
 fn generated_applications_are_the_same_every_time_and_differ_from_each_other() {
     let made = || {
         let directory = Directory::new();
-        directory.fill(5_000, noon());
+        directory.fill(1_000, noon());
         directory
     };
-    assert_eq!(made().count(Collection::Applications), 5_000);
+    assert_eq!(made().count(Collection::Applications), 1_000);
     assert_eq!(made().hints(), made().hints());
 }

@@ -4,7 +4,7 @@ use super::{noon, standing_clock};
 use crate::clock::Clock;
 use crate::demo::mail::{MailFault, MailOptions, MailServer, MailTls};
 use lettre::message::{MultiPart, header};
-use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -199,14 +199,30 @@ async fn a_silent_server_says_nothing_and_a_stalled_one_keeps_the_message() {
     }
 }
 
+#[tokio::test]
+async fn a_token_signs_in_where_it_is_asked_for_and_a_stale_one_is_refused_by_a_challenge() {
+    let bearer = Some(("watch@example.ca".to_owned(), "token".to_owned()));
+    let server = started(MailOptions { bearer, ..MailOptions::default() }).await;
+    let with = |token: &str| {
+        let credentials = Credentials::new("watch@example.ca".to_owned(), token.to_owned());
+        builder(&server).credentials(credentials).authentication(vec![Mechanism::Xoauth2]).build()
+    };
+    with("token").send(message("ops@example.ca")).await.unwrap();
+    assert_eq!(server.mailbox().messages()[0].user.as_deref(), Some("watch@example.ca"));
+    assert!(with("stale").send(message("ops@example.ca")).await.is_err());
+    assert!(plain(&server).send(message("ops@example.ca")).await.is_err());
+    assert_eq!(server.mailbox().len(), 1);
+    let by_hand = dialogue(&server, &["EHLO x", "AUTH PLAIN x", "AUTH XOAUTH2 eA==", "", "AUTH"]).await;
+    assert_eq!(by_hand, ["220", "250", "504", "334", "535", "504"]);
+}
+
 /// A dialogue by hand: lines sent one by one, and the first three characters of the last line of each answer.
 async fn dialogue(server: &MailServer, lines: &[&str]) -> Vec<String> {
     let mut stream = BufReader::new(TcpStream::connect(server.address()).await.unwrap());
     let mut codes = Vec::new();
     for line in [None].into_iter().chain(lines.iter().map(Some)) {
         if let Some(line) = line {
-            stream.write_all(line.as_bytes()).await.unwrap();
-            stream.write_all(b"\r\n").await.unwrap();
+            stream.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
         }
         loop {
             let mut answer = String::new();
@@ -239,7 +255,7 @@ async fn commands_out_of_order_or_shape_are_refused_as_real_servers_do() {
             vec!["EHLO x", "MAIL a@b.ca", "mail from: <>", "RCPT TO:<x>", "VRFY x"],
             vec!["220", "250", "501", "250", "501", "500"],
         ),
-        (vec!["EHLO x", "STARTTLS", "AUTH PLAIN x", "EHLO"], vec!["220", "250", "502", "503", "501"]),
+        (vec!["EHLO x", "STARTTLS", "AUTH PLAIN x", "EHLO"], vec!["220", "250", "502", "504", "501"]),
         (vec![&long_command, "NOOP"], vec!["220", "500", "250"]),
         (vec!["EHLO x", "MAIL FROM:<a@b.ca> SIZE=3000"], vec!["220", "250", "552"]),
         (vec!["EHLO x", from, to, "DATA", &large], vec!["220", "250", "250", "250", "354", "552"]),

@@ -5,11 +5,12 @@
 
 use super::fold::Fold;
 use super::page::{PageError, early_link};
+use super::workbench::Workbench;
 use crate::domain::Credential;
 use crate::sources::ReadError;
 use crate::sources::graph::{Graph, Refusal, Waiting};
 use std::collections::HashSet;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use url::Url;
 
 /// How often a listing may go back because Graph no longer knows where it was.
@@ -18,12 +19,13 @@ const RETURNS: u32 = 2;
 /// Reads the collection that begins at `first`.
 pub(super) async fn read(
     graph: &Graph,
+    workbench: &Workbench,
     first: Url,
     fold: Fold,
     mut waiting: Waiting,
 ) -> Result<Vec<Credential>, ReadError> {
     let mut trail = Trail::new(first);
-    let mut work = Work::Idle(Idle { fold, spare: Vec::new() });
+    let mut parser = Parser::new(workbench, fold);
     let mut returns = 0;
     loop {
         let what = trail.what();
@@ -33,7 +35,7 @@ pub(super) async fn read(
                 graph.limits.pages
             )));
         }
-        let buffer = work.take_spare();
+        let buffer = std::mem::take(&mut parser.spare);
         let answer = match graph.get(&trail.next, &what, &mut waiting, buffer).await {
             Ok(answer) => answer,
             Err(refusal) if returns < RETURNS && trail.go_back(&refusal) => {
@@ -43,15 +45,12 @@ pub(super) async fn read(
             Err(refusal) => return Err(refusal.error),
         };
         let early = early_link(&answer.body);
-        work = work.begin(answer.body, what.clone()).await?;
+        parser.begin(answer.body, &what).await?;
         let link = match early {
             Some(link) => link,
-            None => match work.finish().await? {
-                (idle, Some(link)) => {
-                    work = Work::Idle(idle);
-                    link
-                }
-                (idle, None) => return Ok(idle.fold.credentials),
+            None => match parser.finish().await? {
+                Some(link) => link,
+                None => return parser.credentials(),
             },
         };
         trail.follow(&link, answer.retried).map_err(|why| ReadError::new(&format!("{what}: {why}")))?;
@@ -115,6 +114,16 @@ impl Trail {
     }
 }
 
+/// The parsing, which goes on while the next page is fetched. Two buffers go round.
+struct Parser<'w> {
+    workbench: &'w Workbench,
+    /// Away while a page is being parsed.
+    fold: Option<Fold>,
+    spare: Vec<u8>,
+    /// The request whose page is being parsed, and where its outcome arrives.
+    busy: Option<(String, oneshot::Receiver<Parsed>)>,
+}
+
 /// A page that was parsed.
 struct Parsed {
     fold: Fold,
@@ -122,45 +131,42 @@ struct Parsed {
     link: Result<Option<String>, PageError>,
 }
 
-/// The parsing, which goes on while the next page is fetched. Two buffers go round.
-enum Work {
-    Idle(Idle),
-    Busy { parsing: JoinHandle<Parsed>, spare: Vec<u8>, what: String },
-}
-
-struct Idle {
-    fold: Fold,
-    spare: Vec<u8>,
-}
-
-impl Work {
-    fn take_spare(&mut self) -> Vec<u8> {
-        match self {
-            Self::Idle(Idle { spare, .. }) | Self::Busy { spare, .. } => std::mem::take(spare),
-        }
+impl<'w> Parser<'w> {
+    fn new(workbench: &'w Workbench, fold: Fold) -> Self {
+        Self { workbench, fold: Some(fold), spare: Vec::new(), busy: None }
     }
 
-    /// Parses `body` once the page before is done.
-    async fn begin(self, body: Vec<u8>, what: String) -> Result<Self, ReadError> {
-        let (Idle { mut fold, spare }, _) = self.finish().await?;
-        let parsing = tokio::task::spawn_blocking(move || {
+    /// Parses `body`, the answer to the request `what`, once the page before is done.
+    async fn begin(&mut self, body: Vec<u8>, what: &str) -> Result<(), ReadError> {
+        self.finish().await?;
+        let mut fold = self.fold.take().ok_or_else(|| cut_short(what))?;
+        let parsed = self.workbench.run(move || {
             let link = fold.page(&body);
             Parsed { fold, body, link }
         });
-        Ok(Self::Busy { parsing, spare, what })
+        self.busy = Some((what.to_owned(), parsed));
+        Ok(())
     }
 
-    /// Waits for the page that is being parsed; gives its link.
-    async fn finish(self) -> Result<(Idle, Option<String>), ReadError> {
-        let (parsing, what) = match self {
-            Self::Idle(idle) => return Ok((idle, None)),
-            Self::Busy { parsing, what, .. } => (parsing, what),
-        };
-        let parsed = parsing.await.map_err(|_| ReadError::new(&format!("{what}: parsing the answer was cut short")))?;
-        let link = parsed.link.map_err(|error| match error {
+    /// Waits for the page that is being parsed, if there is one; gives its link.
+    async fn finish(&mut self) -> Result<Option<String>, ReadError> {
+        let Some((what, parsed)) = self.busy.take() else { return Ok(None) };
+        let parsed = parsed.await.map_err(|_| cut_short(&what))?;
+        self.fold = Some(parsed.fold);
+        self.spare = parsed.body;
+        parsed.link.map_err(|error| match error {
             PageError::Unreadable(why) => ReadError::new(&format!("{what}: the answer is no page of a listing: {why}")),
             PageError::Invalid(why) => ReadError::new(&format!("{what}: {why}")),
-        })?;
-        Ok((Idle { fold: parsed.fold, spare: parsed.body }, link))
+        })
     }
+
+    /// Everything that was on the pages.
+    fn credentials(self) -> Result<Vec<Credential>, ReadError> {
+        self.fold.map(|fold| fold.credentials).ok_or_else(|| cut_short("the listing"))
+    }
+}
+
+/// A fault of our own: it must not pass for a listing that ended.
+fn cut_short(what: &str) -> ReadError {
+    ReadError::new(&format!("{what}: parsing the answer was cut short"))
 }

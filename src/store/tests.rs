@@ -1,0 +1,282 @@
+//! What the state promises, on a real file.
+
+use super::*;
+use crate::domain::{
+    Credential, CredentialId, Holder, Ident, Kind, Notice, NoticeKey, NoticeKind, SourceName, Step, Subject, TeamId,
+    Text,
+};
+use crate::inventory::{Changes, Entry, Inventory, SourceState};
+use crate::outbox::{About, Draft, Fate};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const NOW: &str = "2026-11-21T16:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    at(NOW) + SignedDuration::from_secs(seconds)
+}
+
+async fn fresh() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("new/state.db")).await.unwrap();
+    (folder, store)
+}
+
+fn entry(key_id: &str) -> Entry {
+    let credential = Credential {
+        id: CredentialId::parse(&format!("entra:application:app:{key_id}")),
+        source: SourceName::new("entra"),
+        kind: Kind::ClientSecret,
+        holder: Arc::new(Holder {
+            name: Text::clean("Müller's <app>"),
+            id: Ident::new("849cca37-34d6-42d9-bb7d-4d8592b385c5"),
+            app_id: Some(Ident::new("33758b54-a9cb-48ef-a363-5aaf10888f80")),
+            team_tags: ["ccaas", "idim"].map(Box::from).into(),
+            enabled: false,
+        }),
+        label: Text::clean("label"),
+        not_before: Some(at("2026-01-15T08:12:44.9127305Z")),
+        expires_at: Some(at("2199-12-31T23:59:59.9999999Z")),
+        enabled: true,
+        in_use: true,
+    };
+    Entry { credential: Arc::new(credential), first_seen: at(NOW), missing_since: Some(later(60)) }
+}
+
+fn source() -> SourceState {
+    SourceState {
+        name: SourceName::new("entra"),
+        system: "entra",
+        first_attempt: Some(at(NOW)),
+        last_attempt: Some(later(60)),
+        last_success: None,
+        last_error: Some(Text::clean("503")),
+    }
+}
+
+fn notice(step: &str, team: &str) -> Notice {
+    Notice {
+        key: NoticeKey {
+            credential: CredentialId::parse("entra:application:app:key"),
+            expires_at: Some(at("2026-11-28T00:00:00.1234567Z")),
+            kind: NoticeKind::Expiring,
+            step: step.parse().unwrap(),
+            team: TeamId::new(team),
+            episode: 2,
+        },
+        crossed_at: at(NOW),
+        urgent: false,
+        subject: Subject::Source {
+            name: SourceName::new("entra"),
+            system: "entra",
+            last_success: None,
+            last_error: None,
+        },
+        reason: String::new(),
+        rule: None,
+        environment: None,
+        runbook: None,
+        told: Vec::new(),
+    }
+}
+
+fn draft(id: &str, enqueued_at: Timestamp) -> Draft {
+    Draft {
+        id: id.to_owned(),
+        address: "ops@example.ca".parse().unwrap(),
+        subject: Text::clean("Expires in 7 days"),
+        enqueued_at,
+        raw: b"Subject: x\r\n\r\n\0\xff".to_vec(),
+        about: vec![About {
+            notice: "expiring".to_owned(),
+            credential: "c".to_owned(),
+            threshold: "7d".to_owned(),
+            crossed_at: at(NOW),
+        }],
+    }
+}
+
+#[tokio::test]
+async fn what_was_known_reads_back_exactly_after_a_restart() {
+    let (folder, store) = fresh().await;
+    let inventory = Inventory::new((0..1201).map(|n| entry(&format!("k{n}"))).collect(), vec![source()]);
+    let changes = Changes { upserts: inventory.entries().to_vec(), removals: Vec::new() };
+    store.apply(&changes, inventory.sources()).await.unwrap();
+    drop(store);
+    let store = Store::open(&folder.path().join("new/state.db")).await.unwrap();
+    let configured = [SourceState::unknown(SourceName::new("entra"), "entra")];
+    assert_eq!(store.inventory(&configured).await.unwrap(), inventory);
+    let removals = vec![CredentialId::parse("entra:application:app:k7")];
+    store.apply(&Changes { upserts: Vec::new(), removals }, &[]).await.unwrap();
+    assert_eq!(store.inventory(&configured).await.unwrap().entries().len(), 1200);
+}
+
+#[tokio::test]
+async fn a_notice_is_enqueued_once_ever_and_its_message_with_it() {
+    let (_folder, store) = fresh().await;
+    let changes = Changes { upserts: vec![entry("key")], removals: Vec::new() };
+    store.apply(&changes, &[]).await.unwrap();
+    let both = || vec![notice("7d", "ccaas"), notice("7d", "idim")];
+    let one = |_: &[Notice]| Ok::<_, StoreError>(vec![draft("<1@x>", at(NOW))]);
+    assert_eq!(store.enqueue(both(), at(NOW), one).await.unwrap().len(), 2);
+    let none = |_: &[Notice]| -> Result<Vec<Draft>, StoreError> { panic!("nothing is new") };
+    assert_eq!(store.enqueue(both(), at(NOW), none).await.unwrap().len(), 0);
+    let another = |fresh: &[Notice]| {
+        assert_eq!(fresh[0].key.step, Step::Before("3d".parse().unwrap()));
+        Ok::<_, StoreError>(vec![draft("<2@x>", at(NOW))])
+    };
+    assert_eq!(
+        store.enqueue(vec![notice("7d", "ccaas"), notice("3d", "ccaas")], at(NOW), another).await.unwrap().len(),
+        1
+    );
+    let told = store.told().await.unwrap();
+    assert_eq!(told.len(), 3);
+    assert!(told.contains(&notice("3d", "ccaas").key), "a key reads back exactly");
+    assert_eq!(store.pending().await.unwrap(), ["<1@x>", "<2@x>"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_composed_has_not_been_told() {
+    let (_folder, store) = fresh().await;
+    let failing = |_: &[Notice]| Err(StoreError::Content("no".to_owned()));
+    assert!(store.enqueue(vec![notice("7d", "ccaas")], at(NOW), failing).await.is_err());
+    let changes = Changes { upserts: vec![entry("key")], removals: Vec::new() };
+    store.apply(&changes, &[]).await.unwrap();
+    assert!(store.told().await.unwrap().is_empty() && store.pending().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_in_hand_is_nobody_elses_until_its_lease_ends() {
+    let (_folder, store) = fresh().await;
+    let (one, other) = (Owner::unique(), Owner::unique());
+    store.post(&[draft("<1@x>", at(NOW))]).await.unwrap();
+    let parcel = store.lease(Pick::Due, &one, at(NOW)).await.unwrap().unwrap();
+    assert_eq!((parcel.draft, parcel.attempts), (draft("<1@x>", at(NOW)), 0));
+    assert!(store.lease(Pick::Due, &other, later(10)).await.unwrap().is_none());
+    assert!(store.lease(Pick::Id("<1@x>"), &other, later(10)).await.unwrap().is_none());
+    let again = store.lease(Pick::Due, &other, later(40)).await.unwrap().unwrap();
+    assert_eq!(again.attempts, 1);
+    // Whoever lost the lease cannot settle what another has in hand.
+    store.settle("<1@x>", &one, &Fate::Rejected { why: Text::default() }, later(41)).await.unwrap();
+    assert_eq!(store.pending().await.unwrap().len(), 1);
+    store.settle("<1@x>", &other, &Fate::Delivered, later(42)).await.unwrap();
+    assert!(store.pending().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_deferred_message_waits_for_its_time_unless_it_is_asked_for_by_name() {
+    let (_folder, store) = fresh().await;
+    let owner = Owner::unique();
+    store.post(&[draft("<1@x>", at(NOW)), draft("<2@x>", later(1))]).await.unwrap();
+    let first = store.lease(Pick::Due, &owner, later(2)).await.unwrap().unwrap();
+    let fate = Fate::Deferred { until: later(60), why: Text::clean("451 later") };
+    store.settle(&first.draft.id, &owner, &fate, later(2)).await.unwrap();
+    let second = store.lease(Pick::Due, &owner, later(3)).await.unwrap().unwrap();
+    assert_eq!(second.draft.id, "<2@x>");
+    assert!(store.lease(Pick::Due, &owner, later(4)).await.unwrap().is_none());
+    assert!(store.lease(Pick::Id("<1@x>"), &owner, later(4)).await.unwrap().is_some());
+    let rows = store.outbox().await.unwrap();
+    assert_eq!((rows.pending, rows.oldest, rows.rejected), (2, Some(at(NOW)), 0));
+    assert_eq!(rows.recent[1].last_error, Some(Text::clean("451 later")));
+}
+
+#[tokio::test]
+async fn a_lease_written_under_a_clock_that_was_ahead_locks_nobody_out() {
+    let (_folder, store) = fresh().await;
+    let (ahead, here) = (Owner::unique(), Owner::unique());
+    let term = SignedDuration::from_secs(10);
+    store.post(&[draft("<1@x>", at(NOW))]).await.unwrap();
+    assert!(store.hold("leader", &ahead, term, at("2027-11-21T16:00:00Z")).await.unwrap());
+    assert!(store.lease(Pick::Due, &ahead, at("2027-11-21T16:00:00Z")).await.unwrap().is_some());
+    assert!(store.hold("leader", &here, term, at(NOW)).await.unwrap());
+    assert!(store.lease(Pick::Due, &here, at(NOW)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn one_of_two_leads_until_it_resigns_or_falls_silent() {
+    let (_folder, store) = fresh().await;
+    let (one, other) = (Owner::unique(), Owner::unique());
+    let term = SignedDuration::from_secs(10);
+    let hold = async |owner: &Owner, seconds| store.hold("leader", owner, term, later(seconds)).await.unwrap();
+    assert!(hold(&one, 0).await);
+    assert!(!hold(&other, 5).await);
+    assert!(hold(&one, 8).await, "it may renew");
+    assert!(!hold(&other, 15).await);
+    assert!(hold(&other, 18).await, "it has fallen silent");
+    store.release("leader", &one).await.unwrap();
+    assert!(!hold(&one, 19).await, "nobody gives back what is not his");
+    store.release("leader", &other).await.unwrap();
+    assert!(hold(&one, 19).await);
+}
+
+#[tokio::test]
+async fn two_processes_may_create_the_state_at_the_same_moment() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let (one, other) = tokio::join!(Store::open(&path), Store::open(&path));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        one.ran("notify", at(NOW)).await.unwrap();
+        assert_eq!(other.last_run("notify").await.unwrap(), Some(at(NOW)));
+    }
+}
+
+#[tokio::test]
+async fn finished_messages_are_forgotten_in_the_end_and_what_was_told_is_not() {
+    let (_folder, store) = fresh().await;
+    let owner = Owner::unique();
+    let changes = Changes { upserts: vec![entry("key")], removals: Vec::new() };
+    store.apply(&changes, &[]).await.unwrap();
+    let compose = |_: &[Notice]| Ok::<_, StoreError>(vec![draft("<1@x>", at(NOW)), draft("<2@x>", at(NOW))]);
+    store.enqueue(vec![notice("7d", "ccaas")], at(NOW), compose).await.unwrap();
+    let parcel = store.lease(Pick::Due, &owner, at(NOW)).await.unwrap().unwrap();
+    store.settle(&parcel.draft.id, &owner, &Fate::Delivered, at(NOW)).await.unwrap();
+    store.prune(at("2027-11-21T16:00:00Z")).await.unwrap();
+    assert_eq!(store.outbox().await.unwrap().recent.len(), 1, "what is pending stays");
+    assert_eq!(store.told().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_used_is_an_error_that_names_it_and_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(Store::open(&path).await.unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    let mut scrambled = whole.clone();
+    scrambled[4096..6000].fill(0x5a);
+    for (bytes, said) in [
+        (b"this is no database, it is a letter to somebody, long enough to be looked at".to_vec(), "damaged"),
+        (whole[..whole.len() / 2].to_vec(), "damaged"),
+        (scrambled, "damaged"),
+    ] {
+        std::fs::write(&path, &bytes).unwrap();
+        let error = Store::open(&path).await.unwrap_err().to_string();
+        assert!(error.contains(said) && error.contains("state.db"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_state_of_a_newer_version_or_of_another_program_is_refused() {
+    let (folder, store) = fresh().await;
+    let path = folder.path().join("new/state.db");
+    sqlx::query("INSERT INTO _sqlx_migrations VALUES (99, 'later', '2030-01-01', true, x'00', 0)")
+        .execute(&mut *store.connection().await)
+        .await
+        .unwrap();
+    drop(store);
+    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
+    let foreign = folder.path().join("foreign.db");
+    let options = options(&foreign).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("CREATE TABLE theirs (x)").execute(&mut connection).await.unwrap();
+    drop(connection);
+    assert!(matches!(Store::open(&foreign).await, Err(StoreError::Foreign { .. })));
+    assert!(Store::open_read_only(&foreign).await.unwrap().is_none());
+    assert!(Store::open_read_only(&folder.path().join("absent.db")).await.unwrap().is_none());
+}
