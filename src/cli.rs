@@ -151,7 +151,15 @@ pub struct DemoArguments {
 /// Logs to stderr, as the environment asks. What runs for long tells its story; the others print what they have to say.
 fn start_logging(command: &Command) {
     let default = if command.is_service() { "expiry_watch=info,warn" } else { "error" };
-    let filter = EnvFilter::try_from_env("EXPIRY_WATCH_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("EXPIRY_WATCH_LOG").unwrap_or_default();
+    let filter = match EnvFilter::try_new(&wanted) {
+        Ok(filter) if !wanted.is_empty() => filter,
+        Ok(_) => EnvFilter::new(default),
+        Err(error) => {
+            eprintln!("expiry-watch: warning: EXPIRY_WATCH_LOG: {error}; logging as if it were not set");
+            EnvFilter::new(default)
+        }
+    };
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match std::env::var("EXPIRY_WATCH_LOG_FORMAT").as_deref() {
         Ok("json") => logging.json().flatten_event(true).init(),

@@ -74,6 +74,18 @@ impl Cycle {
             clock,
             inventory: Arc::new(known),
         }
+        .knowing_of_every_source()
+    }
+
+    /// A source that was never asked is shown as that, not left out.
+    fn knowing_of_every_source(mut self) -> Self {
+        let now = self.clock.now();
+        self.inventory = Arc::new(reconcile(&self.inventory, &self.configured_states(), Vec::new(), now).0);
+        self
+    }
+
+    fn configured_states(&self) -> Vec<SourceState> {
+        self.sources.iter().map(|source| SourceState::unknown(source.name().clone(), source.system())).collect()
     }
 
     /// The configured sources as nothing is known of them yet.
@@ -97,8 +109,7 @@ impl Cycle {
     /// # Errors
     /// When the state cannot be written; the inventory stays what it was. A source that fails is no error here.
     pub async fn poll(&mut self, patience: Patience, store: Option<&Store>) -> Result<Vec<Polled>, CycleError> {
-        let configured: Vec<SourceState> =
-            self.sources.iter().map(|source| SourceState::unknown(source.name().clone(), source.system())).collect();
+        let configured = self.configured_states();
         let (readings, times) = self.read(patience).await;
         let counts: Vec<usize> = readings.iter().map(|reading| reading.outcome.as_ref().map_or(0, Vec::len)).collect();
         let (inventory, changes) = reconcile(&self.inventory, &configured, readings, self.clock.now());

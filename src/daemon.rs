@@ -10,6 +10,7 @@
 mod conductor;
 mod heartbeat;
 mod postman;
+mod server;
 
 pub use conductor::Conductor;
 pub use postman::Round;
@@ -33,7 +34,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 /// How long a message that is being sent may go on after the signal to stop; whoever stops us gives 5 s in all.
@@ -41,6 +41,9 @@ const LAST_SEND: Duration = Duration::from_secs(3);
 
 /// How long open HTTP requests may go on.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// How long giving the lease back may take; if the state is locked, the lease runs out by itself.
+const LAST_WRITE: Duration = Duration::from_millis(500);
 
 /// The lease that lets one of several processes tell and deliver, and how often it is renewed.
 const LEADER: &str = "leader";
@@ -109,8 +112,8 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     };
     let mut pages = web::router(app);
     pages = extra_pages.into_iter().fold(pages, axum::Router::merge);
-    let mut servers = vec![spawn_server(listener, pages, stopped.clone())];
-    servers.extend(feed_listener.map(|listener| spawn_server(listener, web::feed_router(), stopped.clone())));
+    let mut servers = vec![server::spawn(listener, pages, stopped.clone())];
+    servers.extend(feed_listener.map(|listener| server::spawn(listener, web::feed_router(), stopped.clone())));
     info!(listen = %config.http.listen, version = env!("CARGO_PKG_VERSION"), time_zones = crate::config::zone::database_version(), "serving");
 
     let beats = heartbeat::start().await.map_err(StartError::Heartbeat)?;
@@ -125,7 +128,8 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     ];
     let mut delivery = None;
     if let (Some(mail), Some(transport)) = (mail, transport) {
-        let postman = Postman { store, transport, from: mail.from.clone(), owner, clock };
+        let postman =
+            Postman { store, transport, from: mail.from.clone(), owner, clock, deadline: crate::outbox::SEND_DEADLINE };
         let round = Round::new(postman, mail, observed, metrics);
         delivery = Some(tokio::spawn(round.run(beats.ticks(), stopped)));
     }
@@ -133,35 +137,31 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     stop.await;
     info!("stopping");
     stopping.send_replace(true);
-    if let Some(delivery) = &mut delivery
-        && tokio::time::timeout(LAST_SEND, &mut *delivery).await.is_err()
-    {
-        warn!("a message was still being sent; it stays in the outbox and goes out again under the same Message-ID");
-    }
+    let last_send = async {
+        if let Some(delivery) = &mut delivery
+            && tokio::time::timeout(LAST_SEND, &mut *delivery).await.is_err()
+        {
+            warn!(
+                "a message was still being sent; it stays in the outbox and goes out again under the same Message-ID"
+            );
+        }
+    };
+    let last_answers = async {
+        for server in servers {
+            let _ = tokio::time::timeout(LAST_ANSWERS, server).await;
+        }
+    };
+    tokio::join!(last_send, last_answers);
     for task in tasks.iter_mut().chain(&mut delivery) {
         task.abort();
     }
-    for server in servers {
-        let _ = tokio::time::timeout(LAST_ANSWERS, server).await;
-    }
-    leadership.resign().await;
+    let _ = tokio::time::timeout(LAST_WRITE, leadership.resign()).await;
     info!("stopped");
     Ok(())
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|why| StartError::Listen { key, address, why })
-}
-
-fn spawn_server(listener: TcpListener, pages: axum::Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let until_stopped = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        if let Err(error) = axum::serve(listener, pages).with_graceful_shutdown(until_stopped).await {
-            error!(%error, "the HTTP server broke down");
-        }
-    })
 }
 
 /// Holds the lease that lets this process tell and deliver.

@@ -23,6 +23,9 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use leases::Owner;
 pub use messages::{MessageRow, OutboxRows, Pick};
 
+/// The version of the tables that this program writes.
+const LATEST: i64 = 1;
+
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -42,8 +45,12 @@ pub enum StoreError {
     Foreign { path: PathBuf },
     #[error("the state {path} cannot be written: {why}")]
     Unwritable { path: PathBuf, why: sqlx::Error },
-    #[error("the state {path} was written by a newer version; run that version, or restore a backup ({why})")]
-    Newer { path: PathBuf, why: sqlx::migrate::MigrateError },
+    #[error(
+        "the state {path} was written by a newer version (its tables have version {version}); run that one, or restore a backup"
+    )]
+    Newer { path: PathBuf, version: i64 },
+    #[error("the state {path} cannot be brought up to date: {why}")]
+    Migrate { path: PathBuf, why: sqlx::migrate::MigrateError },
     #[error("the state could not be read or written: {0}")]
     Query(#[from] sqlx::Error),
     #[error("the state holds something unreadable: {0}")]
@@ -67,13 +74,13 @@ impl Store {
         }
         let mut connection = connect(path, options(path).create_if_missing(true)).await?;
         check(&mut connection, path).await?;
-        let unwritable = |why| StoreError::Unwritable { path: path.into(), why };
-        connection.begin_with("BEGIN IMMEDIATE").await.map_err(unwritable)?.rollback().await.map_err(unwritable)?;
+        refuse_foreign(&mut connection, path).await?;
+        probe(&mut connection).await.map_err(|why| StoreError::Unwritable { path: path.into(), why })?;
         migrate(&mut connection, path).await?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 
-    /// Opens the state for reading alone; `None` where there is none yet.
+    /// Opens the state for reading alone; `None` where there is none yet, or none that this version has upgraded.
     ///
     /// # Errors
     /// When it cannot be opened or is damaged.
@@ -87,9 +94,13 @@ impl Store {
             opened = open_checked(path, options(path).pragma("query_only", "1")).await;
         }
         let mut connection = opened?;
-        let tables = sqlx::query("SELECT count(*) FROM sqlite_master WHERE name = 'leases'").fetch_one(&mut connection);
-        let is_ours = tables.await?.get::<i64, _>(0) == 1;
-        Ok(is_ours.then(|| Self { connection: Mutex::new(connection) }))
+        refuse_foreign(&mut connection, path).await?;
+        match version(&mut connection).await? {
+            LATEST => Ok(Some(Self { connection: Mutex::new(connection) })),
+            later @ LATEST.. => Err(StoreError::Newer { path: path.into(), version: later }),
+            // Empty, or not upgraded yet; only whoever may write can do that.
+            _ => Ok(None),
+        }
     }
 
     async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
@@ -106,6 +117,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(false)
         .log_statements(tracing::log::LevelFilter::Off)
+        .log_slow_statements(tracing::log::LevelFilter::Off, Duration::MAX)
 }
 
 async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
@@ -146,13 +158,35 @@ async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), Sto
     }
 }
 
+/// Writes something and takes it back: a file that can be opened is not yet one that can be written.
+async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("CREATE TABLE writable (x INTEGER)").execute(&mut *transaction).await?;
+    transaction.rollback().await
+}
+
+/// A database with tables, none of which is ours, is somebody else's.
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name <> '_sqlx_migrations' AND NOT EXISTS \
+                 (SELECT 1 FROM sqlite_master WHERE name = 'leases')";
+    let foreign: i64 = sqlx::query_scalar(query).fetch_one(&mut *connection).await?;
+    if foreign > 0 { Err(StoreError::Foreign { path: path.into() }) } else { Ok(()) }
+}
+
+/// The version of the tables; 0 for none.
+async fn version(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let ours = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+    if sqlx::query_scalar::<_, i64>(ours).fetch_one(&mut *connection).await? == 0 {
+        return Ok(0);
+    }
+    Ok(sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations").fetch_one(&mut *connection).await?)
+}
+
 /// Brings the tables up to date, each step a transaction.
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let foreign = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND NOT EXISTS \
-                   (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
-    let tables: i64 = sqlx::query_scalar(foreign).fetch_one(&mut *connection).await?;
-    if tables > 0 {
-        return Err(StoreError::Foreign { path: path.into() });
+    match version(connection).await? {
+        later if later > LATEST => return Err(StoreError::Newer { path: path.into(), version: later }),
+        _ => {}
     }
     let first = include_str!("store/migrations/0001_first.sql").into_sql_str();
     let migrator =
@@ -166,6 +200,6 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         MigrateError::Execute(why) | MigrateError::ExecuteMigration(why, _) => {
             StoreError::Unwritable { path: path.into(), why }
         }
-        why => StoreError::Newer { path: path.into(), why },
+        why => StoreError::Migrate { path: path.into(), why },
     })
 }

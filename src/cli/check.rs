@@ -32,7 +32,8 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     for rule in report::unmatched_rules(&view) {
         eprintln!("expiry-watch: warning: the rule \"{rule}\" matches no credential: nothing is watched by it");
     }
-    print(&view, arguments.format).map_err(|error| fail(Exit::Done, error))?;
+    print(&view, arguments.format)
+        .map_err(|error| fail(Exit::Configuration, format_args!("the result cannot be written: {error}")))?;
 
     let mut exit = Exit::Done;
     for failed in polled.iter().filter_map(|polled| Some((&polled.source, polled.error.as_ref()?))) {

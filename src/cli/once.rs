@@ -9,8 +9,15 @@ use crate::deliver::{Postman, Step, Transport};
 use crate::outbox::LEASE;
 use crate::sources::Patience;
 use crate::store::{Owner, Pick, Store, StoreError};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long one attempt may take: somebody waits for the end of this job.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long what was deferred is tried again, after the first round; and, a little longer, what a dead process had in hand.
+const AGAIN_FOR: Duration = Duration::from_secs(40);
 
 /// The pauses between attempts at what was deferred: 30 s in all.
 const PAUSES: [Duration; 4] =
@@ -46,8 +53,14 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     let sent = match (mail, transport) {
         (Some(mail), Some(transport)) => {
             let owner = Owner::unique();
-            let postman =
-                Postman { store: store.clone(), transport, from: mail.from.clone(), owner, clock: clock.clone() };
+            let postman = Postman {
+                store: store.clone(),
+                transport,
+                from: mail.from.clone(),
+                owner,
+                clock: clock.clone(),
+                deadline: DEADLINE,
+            };
             deliver(&postman).await.map_err(state_failed)?
         }
         _ => Sent::default(),
@@ -85,35 +98,49 @@ struct Sent {
 async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
     let mut sent = Sent::default();
     let mut waiting = postman.store.pending().await?;
+    let mut again_until: Option<Instant> = None;
     // What another process has in hand comes back when its lease ends, if that process is no more.
-    let lease_ends = Duration::try_from(LEASE).unwrap_or(Duration::ZERO);
-    let mut pauses = PAUSES.into_iter().chain([lease_ends.saturating_sub(PAUSES.iter().sum())]);
+    let lease_ends = Duration::try_from(LEASE).unwrap_or(Duration::ZERO).saturating_sub(PAUSES.iter().sum());
+    let mut pauses = PAUSES.into_iter().chain([lease_ends]);
     loop {
-        let mut deferred = Vec::new();
-        for (index, id) in waiting.iter().enumerate() {
-            match postman.deliver_next(Pick::Id(id)).await? {
+        let mut deferred = VecDeque::new();
+        let mut untried: VecDeque<String> = waiting.into();
+        while let Some(id) = untried.pop_front() {
+            if again_until.is_some_and(|until| Instant::now() >= until) {
+                untried.push_front(id);
+                break;
+            }
+            let begun = Instant::now();
+            match postman.deliver_next(Pick::Id(&id)).await? {
                 Step::Delivered(_) => sent.delivered += 1,
                 Step::Rejected { why } => {
                     sent.rejected += 1;
                     eprintln!("expiry-watch: a message was refused: {why}");
                 }
                 Step::Deferred { why, .. } => {
-                    eprintln!("expiry-watch: a message was deferred, trying again: {why}");
-                    deferred.push(id.clone());
+                    eprintln!("expiry-watch: a message was deferred: {why}");
+                    deferred.push_back(id);
+                    // A server that is silent for one is silent for all.
+                    if begun.elapsed() >= postman.deadline {
+                        break;
+                    }
                 }
                 // Another process has it in hand, or has finished it.
-                Step::Idle => deferred.push(id.clone()),
+                Step::Idle => deferred.push_back(id),
                 Step::Paused { why, .. } => {
                     eprintln!("expiry-watch: the mail system refuses us: {why}");
-                    sent.left = deferred.len() + waiting.len() - index;
+                    sent.left = 1 + deferred.len() + untried.len();
                     return Ok(sent);
                 }
             }
         }
+        // What was not reached goes first next time.
+        untried.append(&mut deferred);
         let still_pending = postman.store.pending().await?;
-        deferred.retain(|id| still_pending.contains(id));
-        waiting = deferred;
-        let Some(pause) = pauses.next().filter(|_| !waiting.is_empty()) else { break };
+        untried.retain(|id| still_pending.contains(id));
+        waiting = untried.into();
+        let until = *again_until.get_or_insert_with(|| Instant::now() + AGAIN_FOR);
+        let Some(pause) = pauses.next().filter(|_| !waiting.is_empty() && Instant::now() < until) else { break };
         postman.clock.sleep(pause).await;
     }
     sent.left = waiting.len();

@@ -4,7 +4,7 @@ use super::heartbeat::Ticks;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::cycle::{Cycle, CycleError, Polled, Tell};
-use crate::domain::{Notice, Text};
+use crate::domain::Text;
 use crate::observe::Observed;
 use crate::schedule::Cron;
 use crate::sources::Patience;
@@ -25,6 +25,8 @@ pub struct Conductor {
     metrics: Arc<Metrics>,
     /// When the last poll began; the first turn polls at once.
     last_poll: Option<Timestamp>,
+    /// Whether it led at its last turn.
+    led: bool,
 }
 
 impl Conductor {
@@ -37,7 +39,7 @@ impl Conductor {
         observed: Arc<Observed>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None }
+        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None, led: false }
     }
 
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
@@ -78,10 +80,15 @@ impl Conductor {
             self.poll(now).await?;
             changed = true;
         }
-        if self.observed.pulse().leader {
+        let leads = self.observed.pulse().leader;
+        // Whoever comes to lead after another's death finds what that one could not tell any more.
+        if leads && !self.led {
+            changed |= self.tell(Tell::Urgent).await?;
+        }
+        self.led = leads;
+        if leads {
             if self.is_due("notify", Some(&self.schedule.notify), now).await? {
-                let told = self.cycle.tell(Tell::All, &self.store).await?;
-                self.count(&told);
+                self.tell(Tell::All).await?;
                 self.store.ran("notify", now).await?;
                 self.store.prune(now).await?;
                 changed = true;
@@ -112,8 +119,7 @@ impl Conductor {
         let polled = self.cycle.poll(Patience::LONG, Some(&self.store)).await?;
         polled.iter().for_each(|polled| self.measure(polled));
         if self.observed.pulse().leader {
-            let told = self.cycle.tell(Tell::Urgent, &self.store).await?;
-            self.count(&told);
+            self.tell(Tell::Urgent).await?;
         }
         self.observed.beat(|pulse| pulse.first_poll_done = true);
         Ok(())
@@ -149,9 +155,12 @@ impl Conductor {
         }
     }
 
-    fn count(&self, told: &[Notice]) {
-        for notice in told {
+    /// Whether anything was told.
+    async fn tell(&self, which: Tell) -> Result<bool, CycleError> {
+        let told = self.cycle.tell(which, &self.store).await?;
+        for notice in &told {
             self.metrics.noticed(notice.key.kind, &notice.key.team);
         }
+        Ok(!told.is_empty())
     }
 }

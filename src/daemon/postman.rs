@@ -34,10 +34,12 @@ impl Round {
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
         let mut beat: u64 = 0;
         loop {
-            match self.walk(&stopped).await {
-                Ok(0) if !beat.is_multiple_of(LOOK_EVERY) => {}
-                Ok(_) => self.show().await,
-                Err(error) => error!(%error, "the outbox could not be used; trying again in a second"),
+            if beat.is_multiple_of(LOOK_EVERY) {
+                self.show().await;
+            }
+            if let Err(error) = self.walk(&stopped).await {
+                error!(%error, "the outbox could not be used; trying again in a second");
+                self.observed.beat(|pulse| pulse.store_error = Some(Text::clean(&error.to_string())));
             }
             beat += 1;
             if !ticks.next(&stopped).await {
@@ -57,6 +59,7 @@ impl Round {
                 break;
             }
             steps += 1;
+            self.show().await;
         }
         Ok(steps)
     }

@@ -11,6 +11,7 @@ use crate::outbox::{Fate, Parcel, SEND_DEADLINE, after_passing_failure};
 use crate::store::{Owner, Pick, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whoever carries the outbox to the mail system.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Postman {
     pub from: Address,
     pub owner: Owner,
     pub clock: Clock,
+    /// How long one attempt may take; at most [`SEND_DEADLINE`], which the lease covers.
+    pub deadline: Duration,
 }
 
 /// What one step came to.
@@ -53,9 +56,10 @@ impl Postman {
         let Some(parcel) = self.store.lease(pick, &self.owner, self.clock.now()).await? else { return Ok(Step::Idle) };
         let draft = &parcel.draft;
         let sending = self.transport.send(&self.from, &draft.address, &draft.raw, &draft.id);
-        let outcome = match tokio::time::timeout(SEND_DEADLINE, sending).await {
+        let deadline = self.deadline.min(SEND_DEADLINE);
+        let outcome = match tokio::time::timeout(deadline, sending).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(SendError::Deferred(format!("no answer within {} s", SEND_DEADLINE.as_secs()))),
+            Err(_) => Err(SendError::Deferred(format!("no answer within {} s", deadline.as_secs()))),
         };
         let now = self.clock.now();
         let paused = matches!(outcome, Err(SendError::Paused(_)));

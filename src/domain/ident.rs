@@ -41,6 +41,16 @@ impl Ident {
     }
 }
 
+impl Ident {
+    /// Directories give out GUIDs. Should one give out something with a colon, it must not be taken for two parts of an id.
+    fn without_colons(self) -> Self {
+        match &self.0 {
+            Repr::Other(text) if text.contains(':') => Self(Repr::Other(text.replace(':', "_").into())),
+            _ => self,
+        }
+    }
+}
+
 impl fmt::Display for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -103,6 +113,7 @@ enum IdRepr {
 impl CredentialId {
     #[must_use]
     pub fn directory(object: DirectoryObject, object_id: Ident, key_id: Ident) -> Self {
+        let (object_id, key_id) = (object_id.without_colons(), key_id.without_colons());
         Self(IdRepr::Directory { object, object_id, key_id })
     }
 
@@ -176,7 +187,7 @@ impl Ord for CredentialId {
             (
                 IdRepr::Directory { object: o1, object_id: i1, key_id: k1 },
                 IdRepr::Directory { object: o2, object_id: i2, key_id: k2 },
-            ) => (o1, i1, k1).cmp(&(o2, i2, k2)),
+            ) if [i1, i2].iter().all(|id| id.as_guid().is_some()) => (o1, i1, k1).cmp(&(o2, i2, k2)),
             (IdRepr::Other(a), IdRepr::Other(b)) => a.cmp(b),
             _ => self.to_string().cmp(&other.to_string()),
         }
@@ -201,6 +212,14 @@ mod tests {
         for written in [GUID, "849CCA37-34D6-42D9-BB7D-4D8592B385C5", "849cca3734d642d9bb7d4d8592b385c5", "app-1", ""] {
             assert_eq!(Ident::new(written).to_string(), written);
         }
+    }
+
+    #[test]
+    fn credential_ids_sort_as_their_text_does_and_a_colon_within_a_part_separates_nothing() {
+        let id =
+            |object: &str| CredentialId::directory(DirectoryObject::Application, Ident::new(object), Ident::new("k"));
+        assert!(id("o16") < id("o1"), "`o16:k` stands before `o1:k`");
+        assert_eq!(CredentialId::parse(&id("a:b").to_string()), id("a:b"));
     }
 
     #[test]

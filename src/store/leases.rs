@@ -5,6 +5,14 @@ use super::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+/// How far two processes' clocks may lie apart and still respect each other's leases.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
+
+/// What to think of a lease found, by whoever would ask for one until `until`.
+pub(super) fn not_believable_after(until: Timestamp) -> Timestamp {
+    until.saturating_add(CLOCKS_APART).unwrap_or(Timestamp::MAX)
+}
+
 /// One running process, told from every other one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(String);
@@ -24,8 +32,8 @@ impl Owner {
 impl Store {
     /// Takes or keeps the lease `name` for `term`; says whether `owner` has it now.
     ///
-    /// A lease that would end later than anybody could have asked for was written under another clock, and is void: a machine whose
-    /// clock was once a year ahead must not lock everybody out for a year.
+    /// A lease that ends later than can be believed was written under a clock that was far ahead, and is void: it must not lock
+    /// everybody out for as long.
     ///
     /// # Errors
     /// When the state cannot be written.
@@ -40,12 +48,13 @@ impl Store {
         let written = sqlx::query(
             "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
              SET owner = excluded.owner, until = excluded.until \
-             WHERE leases.owner = excluded.owner OR leases.until <= $4 OR leases.until > excluded.until",
+             WHERE leases.owner = excluded.owner OR leases.until <= $4 OR leases.until > $5",
         )
         .bind(name)
         .bind(owner.as_str())
         .bind(nanos(until))
         .bind(nanos(now))
+        .bind(nanos(not_believable_after(until)))
         .execute(&mut *self.connection().await)
         .await?;
         Ok(written.rows_affected() == 1)

@@ -17,7 +17,7 @@ const LISTED: i64 = 50;
 /// Which message to take in hand.
 #[derive(Clone, Copy, Debug)]
 pub enum Pick<'a> {
-    /// The oldest whose time has come.
+    /// One whose time has come; what was never tried comes before what was deferred.
     Due,
     /// This one, whether its time has come or not.
     Id(&'a str),
@@ -83,18 +83,19 @@ impl Store {
             Pick::Due => (None, nanos(now)),
             Pick::Id(id) => (Some(id), i64::MAX),
         };
-        // A lease that ends later than any could (written under a clock that was ahead) is void.
+        // A lease that ends later than can be believed (written under a clock that was far ahead) is void.
         let row = sqlx::query(
             "UPDATE messages SET lease_owner = $1, lease_until = $2, attempts = attempts + 1 WHERE id = (\
              SELECT id FROM messages WHERE state = 'pending' AND next_attempt_at <= $3 AND ($4 IS NULL OR id = $4) \
-             AND (lease_until <= $5 OR lease_until > $2) ORDER BY enqueued_at, id LIMIT 1) \
-             AND state = 'pending' AND (lease_until <= $5 OR lease_until > $2) RETURNING *",
+             AND (lease_until <= $5 OR lease_until > $6) ORDER BY next_attempt_at, enqueued_at, id LIMIT 1) \
+             AND state = 'pending' AND (lease_until <= $5 OR lease_until > $6) RETURNING *",
         )
         .bind(owner.as_str())
         .bind(nanos(until))
         .bind(due_by)
         .bind(id)
         .bind(nanos(now))
+        .bind(nanos(super::leases::not_believable_after(until)))
         .fetch_optional(&mut *self.connection().await)
         .await?;
         row.map(|row| parcel(&row)).transpose()

@@ -270,13 +270,37 @@ async fn a_state_of_a_newer_version_or_of_another_program_is_refused() {
         .await
         .unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
+    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { version: 99, .. })));
+    assert!(matches!(Store::open_read_only(&path).await, Err(StoreError::Newer { version: 99, .. })));
     let foreign = folder.path().join("foreign.db");
     let options = options(&foreign).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::query("CREATE TABLE theirs (x)").execute(&mut connection).await.unwrap();
     drop(connection);
     assert!(matches!(Store::open(&foreign).await, Err(StoreError::Foreign { .. })));
-    assert!(Store::open_read_only(&foreign).await.unwrap().is_none());
+    assert!(matches!(Store::open_read_only(&foreign).await, Err(StoreError::Foreign { .. })));
     assert!(Store::open_read_only(&folder.path().join("absent.db")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn clocks_a_little_apart_respect_each_others_leases() {
+    let (_folder, store) = fresh().await;
+    let (ahead, here) = (Owner::unique(), Owner::unique());
+    store.post(&[draft("<1@x>", at(NOW))]).await.unwrap();
+    assert!(store.lease(Pick::Due, &ahead, later(2)).await.unwrap().is_some());
+    assert!(store.lease(Pick::Due, &here, at(NOW)).await.unwrap().is_none());
+    let term = SignedDuration::from_secs(10);
+    assert!(store.hold("leader", &ahead, term, later(2)).await.unwrap());
+    assert!(!store.hold("leader", &here, term, at(NOW)).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_never_tried_comes_before_what_was_deferred() {
+    let (_folder, store) = fresh().await;
+    let owner = Owner::unique();
+    store.post(&[draft("<1@x>", at(NOW)), draft("<2@x>", later(1))]).await.unwrap();
+    let first = store.lease(Pick::Due, &owner, later(2)).await.unwrap().unwrap();
+    let fate = Fate::Deferred { until: later(10), why: Text::clean("550 5.7.1 relay access denied") };
+    store.settle(&first.draft.id, &owner, &fate, later(2)).await.unwrap();
+    assert_eq!(store.lease(Pick::Due, &owner, later(60)).await.unwrap().unwrap().draft.id, "<2@x>");
 }

@@ -173,7 +173,14 @@ impl Process {
         let mail = place.config().mail.map(Arc::new);
         let from = mail.as_ref().unwrap().from.clone();
         let cycle = Cycle::new(&config, mail, sources, clock.clone(), known);
-        let postman = Postman { store: store.clone(), transport, from, owner: Owner::unique(), clock };
+        let postman = Postman {
+            store: store.clone(),
+            transport,
+            from,
+            owner: Owner::unique(),
+            clock,
+            deadline: expiry_watch::outbox::SEND_DEADLINE,
+        };
         Self { cycle, store, postman, config }
     }
 

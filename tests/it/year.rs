@@ -144,7 +144,7 @@ impl Year {
     }
 
     fn register(&mut self, n: usize) {
-        let tags: &[&str] = if n % 3 == 0 { &["team:idim"] } else { &[] };
+        let tags: &[&str] = if n.is_multiple_of(3) { &["team:idim"] } else { &[] };
         let entry = self.place.tenant.directory().application(&format!("application {n}")).tags(tags);
         self.applications.push(entry);
         let life = self.rng.i64(20..400);

@@ -176,6 +176,7 @@ fn what_is_ignored_is_never_mailed_even_if_it_was_before() {
     assert!(life.days(EIGHT, 40, |_| vec![ending()]).is_empty());
     let decision = life.decide(at(EIGHT));
     assert_eq!((decision.verdicts[0].status, decision.verdicts[0].code), (Status::Ignored, Code::Ignored));
+    assert!(life.days(EIGHT, 2, |_| vec![]).is_empty(), "nor when it is deleted");
 }
 
 #[test]

@@ -75,13 +75,16 @@ enum Meaning {
 
 fn meaning(step: Step, error: &Error) -> Meaning {
     if let Some(code) = error.status().map(u16::from) {
-        let is_policy = matches!(code, 530 | 534 | 535 | 538) || enhanced_code_is_policy(error);
+        let is_authentication = matches!(code, 530 | 534 | 535 | 538);
         return match code {
             // All of them, 450 (greylisting) and 452 too.
             ..500 => Meaning::Later,
             // The server is shutting its door to us, our password or our sender: the next address would fare no better, and to give
             // up on one address after another would be silence for all.
-            _ if step.is_before_recipient() || is_policy => Meaning::NoMail,
+            _ if step.is_before_recipient() || is_authentication => Meaning::NoMail,
+            // Policy, but about this address or message: perhaps all of them, which somebody must mend, perhaps one. Neither may
+            // this one stop the others, nor may all be given up for good.
+            _ if enhanced_code_is_policy(error) => Meaning::Later,
             _ => Meaning::Never,
         };
     }

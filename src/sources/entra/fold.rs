@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(read[0].holder.name.as_str(), "pay Bcc: all@x.ca<b>");
         assert_eq!(&*read[0].holder.team_tags, ["ops".into()]);
         assert_eq!(read[0].label.as_str(), "[2Jlabel");
-        assert_eq!(read[0].id.to_string(), "entra:service_principal:o:k X: y");
+        assert_eq!(read[0].id.to_string(), "entra:service_principal:o:k X_ y");
     }
 
     #[test]
