@@ -30,6 +30,15 @@ impl Ident {
         // Identifiers reach headers and pages like any text; a GUID cannot carry anything, another one is cleaned.
         Self(Repr::Other(super::Text::clean(written).as_str().into()))
     }
+
+    /// The GUID that it is: for those who write very many, and know that such a one needs no escaping.
+    #[must_use]
+    pub fn as_guid(&self) -> Option<Uuid> {
+        match self.0 {
+            Repr::Guid(guid) => Some(guid),
+            Repr::Other(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Ident {
@@ -128,6 +137,15 @@ impl CredentialId {
             _ => return Self::other(written),
         };
         Self::directory(object, Ident::new(parts[2]), Ident::new(parts[3]))
+    }
+
+    /// The object and the key that a directory's id is made of.
+    #[must_use]
+    pub fn in_directory(&self) -> Option<(DirectoryObject, &Ident, &Ident)> {
+        match &self.0 {
+            IdRepr::Directory { object, object_id, key_id } => Some((*object, object_id, key_id)),
+            IdRepr::Other(_) => None,
+        }
     }
 
     fn other(written: &str) -> Self {

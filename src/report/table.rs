@@ -14,8 +14,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Below this a table cannot be read anyway.
 const NARROWEST: usize = 60;
-/// On one line, the columns of free text need this much between them; with less, a credential takes two lines.
-const LEAST_FREE: usize = 100;
+/// On two lines, more than this for one long name would only push the dates away from the others.
+const WIDEST_HOLDER: usize = 72;
 const GAP: &str = "  ";
 const HEADINGS: [&str; 8] = ["HOLDER", "LABEL", "KIND", "ENDS", "DAYS", "STATUS", "TEAMS", "WHY"];
 const HOLDER: usize = 0;
@@ -26,8 +26,8 @@ const DAYS: usize = 4;
 const STATUS: usize = 5;
 const TEAMS: usize = 6;
 const WHY: usize = 7;
-/// The columns that may be cut.
-const FREE: [usize; 4] = [HOLDER, LABEL, TEAMS, WHY];
+/// The columns that may be cut, and what each keeps on one line; where that is too wide, a credential takes two lines.
+const FREE: [(usize, usize); 4] = [(HOLDER, 32), (LABEL, 24), (TEAMS, 12), (WHY, 72)];
 
 struct Row {
     cells: [String; 8],
@@ -92,18 +92,12 @@ fn natural_widths(rows: &[Row]) -> [usize; 8] {
 
 /// The widths of the columns on one line; `None` where that would cut too much.
 fn fitted(mut widths: [usize; 8], width: usize) -> Option<[usize; 8]> {
-    let free: usize = FREE.iter().map(|column| widths[*column]).sum();
-    let fixed = widths.iter().sum::<usize>() - free + GAP.len() * (widths.len() - 1);
-    let room = width.saturating_sub(fixed);
-    if free > room && room < LEAST_FREE {
-        return None;
-    }
-    // The widest gives way first, until all fit.
-    let mut excess = free.saturating_sub(room);
-    while excess > 0 {
-        let widest = FREE.into_iter().max_by_key(|column| widths[*column])?;
+    let gaps = GAP.len() * (widths.len() - 1);
+    while widths.iter().sum::<usize>() + gaps > width {
+        // Whoever has most to spare gives way first.
+        let spare = |(column, least): &(usize, usize)| widths[*column].saturating_sub(*least);
+        let (widest, _) = FREE.into_iter().filter(|free| spare(free) > 0).max_by_key(spare)?;
         widths[widest] -= 1;
-        excess -= 1;
     }
     Some(widths)
 }
@@ -126,7 +120,7 @@ fn one_line_each(rows: &[Row], widths: &[usize; 8], paint: &Paint, line: &mut im
 fn two_lines_each(rows: &[Row], width: usize, paint: &Paint, line: &mut impl FnMut(&str)) {
     let natural = natural_widths(rows);
     let fixed = natural[ENDS] + natural[DAYS] + natural[STATUS] + 3 * GAP.len();
-    let holder = natural[HOLDER].min(width.saturating_sub(fixed));
+    let holder = natural[HOLDER].min(width.saturating_sub(fixed)).min(WIDEST_HOLDER);
     let first_line = |cells: [&str; 4], paint_status: &dyn Fn(&str) -> String| {
         let days = paint_status(&padded(cells[2], natural[DAYS], true));
         let status = paint_status(&padded(cells[3], natural[STATUS], false));

@@ -184,8 +184,7 @@ impl Metrics {
             segment.holds(text).then(|| segment.clone())
         };
         let segments = series::pieces(view.clone()).enumerate().map(|(index, piece)| {
-            kept(index, piece.as_bytes())
-                .unwrap_or_else(|| Arc::new(Segment::new(piece.as_bytes(), Compression::fast())))
+            kept(index, &piece).unwrap_or_else(|| Arc::new(Segment::new(&piece, Compression::fast())))
         });
         let body = Joined::new(segments.collect());
         let compressed = Arc::new(Compressed { of: Arc::downgrade(view), body });
@@ -198,12 +197,12 @@ impl Metrics {
         std::ptr::eq(compressed.of.as_ptr(), Arc::as_ptr(view)).then_some(compressed)
     }
 
-    fn counted(&self) -> String {
+    fn counted(&self) -> Vec<u8> {
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             tracing::warn!(%error, "some metrics could not be written; the others are shown");
         }
-        text
+        text.into_bytes()
     }
 }
 
@@ -220,7 +219,7 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
     match compressed {
         Some(compressed) => {
-            let (parts, length) = compressed.body.after(Segment::new(first.as_bytes(), Compression::fast()));
+            let (parts, length) = compressed.body.after(Segment::new(&first, Compression::fast()));
             let gzip = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             let body = streamed_exactly(parts.into_iter(), length);
             ([(header::CONTENT_TYPE, CONTENT_TYPE), vary, gzip], body).into_response()
@@ -244,8 +243,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// The gauges that the observed state says.
-fn observed(out: &mut String, app: &App, view: &View) {
-    let gauge = |out: &mut String, name: &str, help: &str, value: u64| {
+fn observed(out: &mut Vec<u8>, app: &App, view: &View) {
+    let gauge = |out: &mut Vec<u8>, name: &str, help: &str, value: u64| {
         family(out, name, help);
         Line::new(out, name).value(value);
     };
@@ -259,13 +258,13 @@ fn observed(out: &mut String, app: &App, view: &View) {
     let leader = u64::from(app.observed.pulse().leader);
     gauge(out, "expiry_watch_leader", "1 in the process that decides and delivers.", leader);
     family(out, "expiry_watch_build_info", "What is running.");
-    Line::new(out, "expiry_watch_build_info").label("version", app.version).label("revision", app.revision).value(1);
+    Line::new(out, "expiry_watch_build_info").label("version", app.version).label("revision", app.revision).one();
     sources(out, view);
 }
 
-fn sources(out: &mut String, view: &View) {
+fn sources(out: &mut Vec<u8>, view: &View) {
     let sources = view.inventory.sources();
-    let line = |out: &mut String, name: &str, index: usize, value: i64| {
+    let line = |out: &mut Vec<u8>, name: &str, index: usize, value: i64| {
         let source = &sources[index];
         Line::new(out, name).label("source", source.name.as_str()).label("type", source.system).value(value);
     };
