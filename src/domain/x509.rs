@@ -25,7 +25,8 @@ impl Serial {
             .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
             .collect();
         let digits = digits.filter(|digits| !digits.is_empty() && digits.len() <= 128)?;
-        let bytes: Vec<u8> = digits.rchunks(2).rev().map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+        let bytes: Vec<u8> =
+            digits.rchunks(2).rev().map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
         Some(Self::from_bytes(&bytes))
     }
 }
@@ -75,7 +76,9 @@ impl X509 {
     pub fn covers(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.');
         self.names.iter().any(|pattern| match pattern.as_str().strip_prefix("*.") {
-            Some(parent) => name.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+            Some(parent) => {
+                name.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent))
+            }
             None => pattern.as_str().eq_ignore_ascii_case(name),
         })
     }
