@@ -5,10 +5,11 @@
 //! ([`Ledger`]), so asking twice owes nothing twice.
 //!
 //! For each credential: [`routing`] finds whose it is; [`succession`] who stands in for it; [`judge`] goes through the rules, the
-//! first that applies deciding; [`ladder`] finds the tightest threshold crossed; [`owed`] takes away what has been told and adds
-//! what has stopped being true.
+//! first that applies deciding; [`ladder`] finds the tightest threshold crossed; [`conditions`] what is wrong beside the dates;
+//! [`settle()`] takes away what has been told and adds what has stopped being true ([`owed`]).
 
 mod calendar;
+mod conditions;
 mod holders;
 mod judge;
 mod ladder;
@@ -16,6 +17,7 @@ mod ledger;
 mod notices;
 mod owed;
 mod routing;
+mod settle;
 mod sources;
 mod succession;
 #[cfg(test)]
@@ -30,14 +32,15 @@ pub use ladder::Rung;
 pub use ledger::Ledger;
 pub use routing::{Router, TeamsFrom};
 pub use sources::stale_since;
-pub use verdict::{Code, Reason, Status, Verdict};
+pub use verdict::{Code, Condition, Reason, Status, Verdict};
 
-use crate::domain::{Notice, NoticeKey, Policy, TeamId};
+use crate::domain::{Notice, Policy};
 use crate::inventory::{Entry, Inventory};
+use conditions::Issued;
 use jiff::Timestamp;
 use judge::Case;
-use ledger::{Story, teams_told};
 use notices::{About, Desk};
+use settle::settle;
 
 /// Everything that the decision depends on, but for the instant.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,7 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let calendar = Calendar::new(&world.policy.zone, now);
     let router = Router::new(world.policy);
     let desk = Desk { policy: world.policy, calendar: &calendar };
+    let issued = Issued::of(world.inventory, now);
     let mut decision = Decision::default();
     decision.verdicts.reserve_exact(world.inventory.entries().len());
     let mut first = 0;
@@ -84,9 +88,10 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
             }
             let case = Case { entry, successor, route: &route, calendar: &calendar };
             let mut verdict = case.judge().into_verdict(first + index, successor.map(|sibling| first + sibling), &case);
-            if settle(Some(&verdict), &about, told, &desk, &mut decision.notices) {
-                verdict.code = Code::Noticed;
-            } else if verdict.code == Code::Due {
+            verdict.conditions = conditions::conditions(entry, &issued, world.policy, &calendar);
+            verdict.from_elsewhere = issued.is_foreign(&entry.credential);
+            settle(Some(&mut verdict), &about, told, &desk, &mut decision.notices);
+            if verdict.code == Code::Due {
                 verdict.next_at = None;
             }
             decision.verdicts.push(verdict);
@@ -102,45 +107,4 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
 fn are_siblings(a: &Entry, b: &Entry) -> bool {
     let (a, b) = (&a.credential, &b.credential);
     a.kind == b.kind && a.source == b.source && a.holder.id == b.holder.id
-}
-
-/// Adds what is owed to each team, and says whether every team has been told of the verdict's rung already.
-fn settle(
-    verdict: Option<&Verdict>,
-    about: &About<'_>,
-    told: &[NoticeKey],
-    desk: &Desk<'_>,
-    owed: &mut Vec<Notice>,
-) -> bool {
-    let rung = verdict.and_then(|verdict| verdict.rung().map(|rung| (verdict, rung)));
-    if rung.is_none() && told.is_empty() {
-        return false;
-    }
-    let closings: Vec<(TeamId, Story<'_>, owed::Closing)> = teams_told(told)
-        .into_iter()
-        .filter_map(|team| {
-            let story = Story::of(told, &team);
-            let closing = owed::closing(&story, about.entry, verdict, desk.calendar.now)?;
-            Some((team, story, closing))
-        })
-        .collect();
-    let closed_teams: Vec<TeamId> = closings.iter().map(|(team, ..)| team.clone()).collect();
-    for (_, story, closing) in &closings {
-        if let Some(last) = story.open.iter().max_by_key(|key| key.expires_at) {
-            owed.push(desk.resolved(about, *closing, last, closed_teams.clone()));
-        }
-    }
-    let Some((verdict, rung)) = rung else { return false };
-    let mut all_told = !verdict.teams.is_empty();
-    for team in verdict.teams.iter() {
-        let mut story = Story::of(told, team);
-        if closed_teams.contains(team) {
-            story = Story { episode: story.episode + 1, open: Vec::new() };
-        }
-        if !owed::is_told(&story, rung, &about.entry.credential, desk.calendar) {
-            all_told = false;
-            owed.push(desk.rung(about, rung, team, story.episode));
-        }
-    }
-    all_told
 }

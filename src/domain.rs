@@ -10,11 +10,13 @@ mod period;
 mod policy;
 mod team;
 mod text;
+mod x509;
 
-pub use credential::{Credential, Holder, Kind, SourceName};
+pub use credential::{Credential, Holder, Kind, SourceName, Trouble};
 pub use ident::{CredentialId, DirectoryObject, Ident};
-pub use notice::{Notice, NoticeKey, NoticeKind, Step, Subject};
+pub use notice::{Families, Family, Notice, NoticeKey, NoticeKind, Step, Subject};
 pub use period::{Period, PeriodError, Threshold, Unit};
 pub use policy::{Escalation, Glob, Match, Policy, Rule, Successor, Treatment};
 pub use team::{Address, AddressError, CalendarChoice, Team, TeamId};
 pub use text::Text;
+pub use x509::{Serial, X509};

@@ -11,7 +11,7 @@ pub(crate) mod testing;
 pub use json::{PIECE, Report, pieces};
 pub use table::table;
 
-use crate::decide::{Code, Status};
+use crate::decide::{Code, Status, Verdict};
 use crate::domain::Text;
 use crate::observe::View;
 
@@ -44,10 +44,13 @@ pub fn unmatched_rules(view: &View) -> Vec<&Text> {
     unmatched.map(|rule| &rule.name).collect()
 }
 
-/// How many verdicts are due: what `--fail-on due` asks.
+/// How many verdicts and conditions are due: what `--fail-on due` asks.
 #[must_use]
 pub fn count_due(view: &View) -> usize {
-    view.verdicts.iter().filter(|verdict| verdict.code == Code::Due).count()
+    let due = |verdict: &Verdict| {
+        usize::from(verdict.code == Code::Due) + verdict.conditions.iter().filter(|condition| condition.due).count()
+    };
+    view.verdicts.iter().map(due).sum()
 }
 
 /// How many have the status `expired`, told or not: what `--fail-on expired` asks. A superseded or ignored one has another status.

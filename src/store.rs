@@ -188,9 +188,13 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         later if later > LATEST => return Err(StoreError::Newer { path: path.into(), version: later }),
         _ => {}
     }
-    let first = include_str!("store/migrations/0001_first.sql").into_sql_str();
-    let migrator =
-        Migrator::with_migrations(vec![Migration::new(1, "first".into(), MigrationType::Simple, first, false)]);
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let migrator = Migrator::with_migrations(vec![
+        step(1, "first", include_str!("store/migrations/0001_first.sql")),
+        step(2, "certificates", include_str!("store/migrations/0002_certificates.sql")),
+    ]);
     // Another process may be doing the same at this moment: then the second look finds it done.
     let mut outcome = migrator.run_direct(None, &mut *connection, false).await;
     if matches!(outcome, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) {

@@ -4,7 +4,7 @@ use super::calendar::Calendar;
 use super::ladder::{self, Standing};
 use super::routing::Route;
 use super::verdict::{Code, Reason, Status, Verdict};
-use crate::domain::{Credential, NoticeKind};
+use crate::domain::{Credential, NoticeKind, Trouble};
 use crate::inventory::Entry;
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,13 +41,37 @@ impl Case<'_> {
     /// Goes through the rules.
     #[must_use]
     pub fn judge(&self) -> Finding {
-        self.ignored()
+        let finding = self
+            .ignored()
+            .or_else(|| self.never_read())
             .or_else(|| self.never_expires())
             .or_else(|| self.not_yet_valid())
             .or_else(|| self.superseded())
             .or_else(|| self.ended_long_ago())
             .or_else(|| self.expired())
-            .unwrap_or_else(|| self.running())
+            .unwrap_or_else(|| self.running());
+        self.as_far_as_known(finding)
+    }
+
+    fn is_unreachable(&self) -> bool {
+        self.credential().trouble.as_ref().is_some_and(Trouble::is_unreachable)
+    }
+
+    /// Make sure that what could never be read is not taken for something that never expires.
+    fn never_read(&self) -> Option<Finding> {
+        let nothing_known = self.credential().expires_at.is_none() && self.credential().x509.is_none();
+        (self.is_unreachable() && nothing_known).then_some(())?;
+        Finding::quiet(Status::Unreachable, Code::Unknown, Reason::NeverRead)
+    }
+
+    /// What cannot be read at present is shown as that; the dates of the last time go on counting.
+    fn as_far_as_known(&self, finding: Finding) -> Finding {
+        let status = if self.is_unreachable() && finding.status != Status::Ignored {
+            Status::Unreachable
+        } else {
+            finding.status
+        };
+        Finding { status, ..finding }
     }
 
     fn credential(&self) -> &Credential {
@@ -131,6 +155,8 @@ impl Finding {
             reason: self.reason,
             next_at: self.next_at,
             days_left: case.credential().expires_at.map(|end| case.calendar.days_until(end)),
+            conditions: Vec::new(),
+            from_elsewhere: false,
             superseded_by,
             rule: case.route.rule,
             teams: case.route.teams.clone(),

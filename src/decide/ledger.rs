@@ -1,6 +1,6 @@
 //! What has been told already: the only memory that the decision has.
 
-use crate::domain::{CredentialId, NoticeKey, NoticeKind, TeamId};
+use crate::domain::{CredentialId, Family, NoticeKey, NoticeKind, TeamId};
 use std::collections::HashMap;
 
 /// Every notice ever enqueued, by credential.
@@ -37,22 +37,24 @@ impl Ledger {
     }
 }
 
-/// One team's part of one credential's history.
+/// One team's part of one credential's history, as far as one family of notices goes.
 #[derive(Clone, Debug)]
 pub struct Story<'a> {
-    /// The current episode: how often it has been told `resolved`.
+    /// How often the team has been told `resolved` about the credential: the episode of whatever it is told next.
     pub episode: u32,
-    /// What it has been told since.
+    /// What it has been told of this family and was not resolved since.
     pub open: Vec<&'a NoticeKey>,
 }
 
 impl<'a> Story<'a> {
     #[must_use]
-    pub fn of(told: &'a [NoticeKey], team: &TeamId) -> Self {
+    pub fn of(told: &'a [NoticeKey], team: &TeamId, family: Family) -> Self {
         let of_team = || told.iter().filter(|key| key.team == *team);
-        let resolved = of_team().filter(|key| key.kind == NoticeKind::Resolved).map(|key| key.episode + 1);
-        let episode = resolved.max().unwrap_or(0);
-        let open = of_team().filter(|key| key.episode == episode && key.kind != NoticeKind::Resolved).collect();
+        let resolved = || of_team().filter(|key| key.kind == NoticeKind::Resolved);
+        let episode = resolved().map(|key| key.episode + 1).max().unwrap_or(0);
+        let closed_before =
+            resolved().filter(|key| key.closes.contains(family)).map(|key| key.episode + 1).max().unwrap_or(0);
+        let open = of_team().filter(|key| key.kind.family() == Some(family) && key.episode >= closed_before).collect();
         Self { episode, open }
     }
 }

@@ -4,7 +4,10 @@ use super::calendar::Calendar;
 use super::ladder::Rung;
 use super::owed::Closing;
 use super::routing::Route;
-use crate::domain::{Credential, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId};
+use super::verdict::Condition;
+use crate::domain::{
+    Credential, Families, Family, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId,
+};
 use crate::inventory::{Entry, SourceState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,6 +36,7 @@ impl Desk<'_> {
             step: rung.step,
             team: team.clone(),
             episode,
+            closes: Families::default(),
         };
         let on = self.calendar.date(rung.crossed_at);
         let reason = match rung.step {
@@ -46,16 +50,38 @@ impl Desk<'_> {
         Notice { urgent, crossed_at, ..self.about(case, key, reason, case.route.teams.to_vec()) }
     }
 
-    /// "No longer true", for one of the teams that had been told.
+    /// Something that is wrong beside the dates, for one team.
     #[must_use]
-    pub fn resolved(&self, case: &About<'_>, closing: Closing, told: &NoticeKey, teams: Vec<TeamId>) -> Notice {
+    pub fn condition(&self, case: &About<'_>, condition: &Condition, team: &TeamId, episode: u32) -> Notice {
+        let credential = &case.entry.credential;
+        let key = NoticeKey {
+            credential: credential.id.clone(),
+            expires_at: credential.expires_at,
+            kind: condition.kind,
+            step: Step::Now,
+            team: team.clone(),
+            episode,
+            closes: Families::default(),
+        };
+        Notice {
+            crossed_at: condition.since,
+            ..self.about(case, key, condition.reason.clone(), case.route.teams.to_vec())
+        }
+    }
+
+    /// "No longer true", for one of the teams that had been told: `closed` is the last of what it was told, with what is closed.
+    #[must_use]
+    pub fn resolved(&self, case: &About<'_>, closing: Closing, closed: NoticeKey, teams: Vec<TeamId>) -> Notice {
         let reason = match (closing, case.entry.credential.expires_at) {
             (Closing::Deleted, _) => format!("it is no longer listed by {}", case.entry.credential.source),
+            (Closing::Mended(Family::Trust), _) => "what is served is trusted again".to_owned(),
+            (Closing::Mended(Family::Deployment), _) => "what is served is the newest that was issued".to_owned(),
+            (Closing::Mended(_), _) => "it can be read again".to_owned(),
             (Closing::Rotated, _) => "rotated: a newer one has taken over".to_owned(),
             (Closing::Moved, Some(end)) => format!("it now ends on {}", self.calendar.date(end)),
             (Closing::Moved | Closing::NoLongerExpires, _) => "it no longer expires".to_owned(),
         };
-        let key = NoticeKey { kind: NoticeKind::Resolved, step: Step::Resolved, ..told.clone() };
+        let key = NoticeKey { kind: NoticeKind::Resolved, step: Step::Resolved, ..closed };
         self.about(case, key, reason, teams)
     }
 

@@ -4,7 +4,7 @@ use super::calendar::Calendar;
 use super::ladder::Rung;
 use super::ledger::Story;
 use super::verdict::{Status, Verdict};
-use crate::domain::{Credential, NoticeKey, NoticeKind, Step};
+use crate::domain::{Credential, Family, NoticeKey, NoticeKind, Step, Trouble};
 use crate::inventory::Entry;
 use jiff::Timestamp;
 
@@ -18,6 +18,8 @@ pub enum Closing {
     /// Its end was moved, out of reach of every threshold.
     Moved,
     NoLongerExpires,
+    /// It is trusted, served, read again.
+    Mended(Family),
 }
 
 /// Whether the team has been told of `rung`, or of a tighter one of the same story.
@@ -63,4 +65,13 @@ pub fn closing(story: &Story<'_>, entry: &Entry, verdict: Option<&Verdict>, now:
         _ if announced && !of_this_end && verdict.rung().is_none() => Some(Closing::Moved),
         _ => None,
     }
+}
+
+/// The same for what is wrong beside the dates: it is over when it is no longer seen, though not while nothing can be seen.
+#[must_use]
+pub fn closing_of_condition(family: Family, entry: &Entry, verdict: Option<&Verdict>) -> Option<Closing> {
+    let Some(verdict) = verdict else { return Some(Closing::Deleted) };
+    let goes_on = verdict.conditions.iter().any(|condition| condition.kind.family() == Some(family));
+    let unseen = entry.credential.trouble.as_ref().is_some_and(Trouble::is_unreachable);
+    (!goes_on && !unseen && verdict.status != Status::Ignored).then_some(Closing::Mended(family))
 }

@@ -2,7 +2,7 @@
 
 use super::ledger::{Ledger, Story, teams_told};
 use super::notices::Desk;
-use crate::domain::{CredentialId, Notice, NoticeKey, NoticeKind, Policy, Step, TeamId};
+use crate::domain::{CredentialId, Families, Family, Notice, NoticeKey, NoticeKind, Policy, Step, TeamId};
 use crate::inventory::SourceState;
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,11 +29,13 @@ pub fn notices(source: &SourceState, desk: &Desk<'_>, ledger: &Ledger) -> Vec<No
         step,
         team: team.clone(),
         episode,
+        closes: if kind == NoticeKind::Resolved { Family::Source.into() } else { Families::default() },
     };
     let Some(since) = stale_since(source, desk.policy, now) else {
-        let open = |team: &TeamId| !Story::of(told, team).open.is_empty();
+        let open = |team: &TeamId| !Story::of(told, team, Family::Source).open.is_empty();
         let teams: Vec<TeamId> = teams_told(told).into_iter().filter(open).collect();
-        let resolved = |team| key(NoticeKind::Resolved, Step::Resolved, team, Story::of(told, team).episode);
+        let resolved =
+            |team| key(NoticeKind::Resolved, Step::Resolved, team, Story::of(told, team, Family::Source).episode);
         return teams.iter().map(|team| desk.source(source, resolved(team), now, teams.clone())).collect();
     };
     let days = u32::try_from(now.duration_since(since).as_hours() / 24).unwrap_or(u32::MAX);
@@ -41,7 +43,7 @@ pub fn notices(source: &SourceState, desk: &Desk<'_>, ledger: &Ledger) -> Vec<No
     let mut owed = Vec::new();
     let teams = &desk.policy.defaults.teams;
     for team in teams {
-        let story = Story::of(told, team);
+        let story = Story::of(told, team, Family::Source);
         let is_told = story.open.iter().any(|key| matches!(key.step, Step::Stale(told) if told >= days));
         if !is_told {
             let key = key(NoticeKind::SourceStale, Step::Stale(days), team, story.episode);

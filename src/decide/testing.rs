@@ -41,11 +41,13 @@ pub fn secret(key_id: &str, from: &str, until: &str) -> Credential {
         expires_at: Some(at(until)),
         enabled: true,
         in_use: false,
+        x509: None,
+        trouble: None,
     }
 }
 
 pub fn entry(credential: Credential, first_seen: &str) -> Entry {
-    Entry { credential: Arc::new(credential), first_seen: at(first_seen), missing_since: None }
+    Entry { credential: Arc::new(credential), first_seen: at(first_seen), trouble_since: None, missing_since: None }
 }
 
 pub fn team_ids(teams: &[&str]) -> Vec<TeamId> {

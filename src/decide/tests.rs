@@ -1,5 +1,6 @@
 //! The decision as a whole: life stories, and the promises it keeps for any world.
 
+mod certificates;
 mod promises;
 mod stories;
 

@@ -3,7 +3,7 @@
 use super::calendar::Calendar;
 use super::ladder::Rung;
 use super::routing::TeamsFrom;
-use crate::domain::{Credential, NoticeKind, Policy, TeamId, Text};
+use crate::domain::{Credential, NoticeKind, Policy, TeamId, Text, Trouble};
 use crate::inventory::{Entry, Inventory};
 use jiff::Timestamp;
 use std::fmt;
@@ -89,6 +89,19 @@ pub enum Reason {
     EndedLongAgo,
     Crossed(Rung),
     NothingCrossed,
+    /// It could not be read even once.
+    NeverRead,
+}
+
+/// Something that is wrong with a credential beside its dates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// `untrusted`, `not_deployed` or `unreachable`.
+    pub kind: NoticeKind,
+    pub since: Timestamp,
+    pub reason: String,
+    /// Whether a notice about it is owed and has not been enqueued yet.
+    pub due: bool,
 }
 
 /// The verdict on one credential.
@@ -102,6 +115,10 @@ pub struct Verdict {
     pub next_at: Option<Timestamp>,
     /// `None` = it never expires.
     pub days_left: Option<i64>,
+    /// What is wrong beside its dates.
+    pub conditions: Vec<Condition>,
+    /// It is served, and no authority that is read has issued it.
+    pub from_elsewhere: bool,
     /// The index of its successor in the inventory.
     pub superseded_by: Option<usize>,
     /// The deciding rule's index in the policy; `None` = the defaults.
@@ -146,6 +163,10 @@ impl Verdict {
                 let why = rule.treatment.ignore.as_ref().map_or("", Text::as_str);
                 return format!("ignored by the rule \"{}\": {why}", rule.name);
             }
+            Reason::NeverRead => match &credential.trouble {
+                Some(Trouble::Unreachable(why)) => format!("it could not be read yet: {why}"),
+                _ => "it could not be read yet".to_owned(),
+            },
             Reason::NeverExpires => return "it never expires".to_owned(),
             Reason::NotYetValid => match credential.not_before {
                 Some(start) => format!("not valid before {}", calendar.date(start)),
@@ -162,11 +183,20 @@ impl Verdict {
             Reason::Crossed(rung) => self.crossed(rung, inventory, calendar),
             Reason::NothingCrossed => "no threshold crossed yet".to_owned(),
         };
+        let sentence =
+            if self.from_elsewhere { format!("{sentence}; served, but not from this account") } else { sentence };
         match (self.next_at, self.teams.is_empty()) {
             (_, true) => format!("{sentence}; no team owns it, so only the summaries tell"),
             (Some(next), false) if self.code == Code::Waiting => format!("{sentence}; next on {}", calendar.date(next)),
             _ => sentence,
         }
+    }
+
+    /// What is wrong beside the dates, then the sentence.
+    #[must_use]
+    pub fn explain_all(&self, inventory: &Inventory, policy: &Policy, calendar: &Calendar<'_>) -> String {
+        let wrong = self.conditions.iter().map(|condition| format!("{}: {}; ", condition.kind, condition.reason));
+        wrong.collect::<String>() + &self.explain(inventory, policy, calendar)
     }
 
     fn crossed(&self, rung: Rung, inventory: &Inventory, calendar: &Calendar<'_>) -> String {

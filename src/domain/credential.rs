@@ -1,6 +1,6 @@
 //! What is watched.
 
-use super::{CredentialId, Ident, Text};
+use super::{CredentialId, Ident, Text, X509};
 use jiff::Timestamp;
 use std::fmt;
 use std::str::FromStr;
@@ -119,6 +119,26 @@ pub struct Credential {
     /// True for the one that its holder uses at present, where the source says which (SAML signing). Such a one is only
     /// superseded by another that is in use.
     pub in_use: bool,
+    /// Which certificate it is, for what is one.
+    pub x509: Option<Arc<X509>>,
+    /// What its source found wrong with it, beside its dates.
+    pub trouble: Option<Trouble>,
+}
+
+/// What can be wrong with a credential beside its dates, seen while it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// A client would refuse what is served, and why.
+    Untrusted(Text),
+    /// It could not be read, and why. Its dates are those of the last time it could.
+    Unreachable(Text),
+}
+
+impl Trouble {
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable(_))
+    }
 }
 
 impl Credential {

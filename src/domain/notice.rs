@@ -50,6 +50,83 @@ impl FromStr for NoticeKind {
     }
 }
 
+/// Notices that are about the same question: a `resolved` answers one or several of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// When it ends.
+    Dates,
+    Rotation,
+    Deployment,
+    Trust,
+    Agreement,
+    Reach,
+    Source,
+}
+
+impl Family {
+    pub const ALL: &[Self] =
+        &[Self::Dates, Self::Rotation, Self::Deployment, Self::Trust, Self::Agreement, Self::Reach, Self::Source];
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl NoticeKind {
+    /// `None` for `resolved`, which says itself what it closes.
+    #[must_use]
+    pub fn family(self) -> Option<Family> {
+        Some(match self {
+            Self::Expired | Self::Expiring | Self::Retiring | Self::StillInUse => Family::Dates,
+            Self::RotationDue => Family::Rotation,
+            Self::NotDeployed => Family::Deployment,
+            Self::Untrusted => Family::Trust,
+            Self::DateMismatch => Family::Agreement,
+            Self::Unreachable => Family::Reach,
+            Self::SourceStale => Family::Source,
+            Self::Resolved => return None,
+        })
+    }
+}
+
+/// A set of families.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Families(u8);
+
+impl Families {
+    #[must_use]
+    pub fn with(self, family: Family) -> Self {
+        Self(self.0 | family.bit())
+    }
+
+    #[must_use]
+    pub fn contains(self, family: Family) -> bool {
+        self.0 & family.bit() != 0
+    }
+
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// For the store.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}
+
+impl From<Family> for Families {
+    fn from(family: Family) -> Self {
+        Self::default().with(family)
+    }
+}
+
 /// Which rung of its ladder a notice stands on; shown as the `threshold` of headers, JSON and the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
@@ -108,6 +185,8 @@ pub struct NoticeKey {
     pub team: TeamId,
     /// How many times this team has been told `resolved` about this credential before.
     pub episode: u32,
+    /// What a `resolved` closes; empty for every other kind, and no part of the identity that the store keeps.
+    pub closes: Families,
 }
 
 /// What a notice is about, as it stood when the notice was decided; enough to write a mail without looking anything up.

@@ -1,7 +1,7 @@
 //! Previous inventory + this poll's readings -> the next inventory, and what changed for the store.
 
 use super::{Entry, Inventory, SourceState};
-use crate::domain::{Credential, CredentialId, SourceName, Text};
+use crate::domain::{Credential, CredentialId, SourceName, Text, Trouble};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -92,15 +92,39 @@ pub fn reconcile(
 
 /// An entry for what is there now: the old one, untouched and shared, where nothing about it changed.
 fn sighted(known: Option<&Entry>, credential: Credential, now: Timestamp, changes: &mut Changes) -> Entry {
+    let credential = remembering_dates(known, credential);
     match known {
         Some(entry) if *entry.credential == credential && entry.missing_since.is_none() => entry.clone(),
         known => {
             let first_seen = known.map_or(now, |entry| entry.first_seen);
-            let entry = Entry { credential: Arc::new(credential), first_seen, missing_since: None };
+            let trouble_since = credential.trouble.as_ref().map(|trouble| since(trouble, known, now));
+            let entry = Entry { credential: Arc::new(credential), first_seen, trouble_since, missing_since: None };
             changes.upserts.push(entry.clone());
             entry
         }
     }
+}
+
+/// What could not be read keeps the dates of the last time it could.
+fn remembering_dates(known: Option<&Entry>, fresh: Credential) -> Credential {
+    match (&fresh.trouble, known.map(|entry| &*entry.credential)) {
+        (Some(Trouble::Unreachable(_)), Some(known)) => Credential {
+            not_before: known.not_before,
+            expires_at: known.expires_at,
+            x509: known.x509.clone(),
+            label: known.label.clone(),
+            ..fresh
+        },
+        _ => fresh,
+    }
+}
+
+/// Since when: a trouble of the same sort goes on, whatever words its source finds for it today.
+fn since(trouble: &Trouble, known: Option<&Entry>, now: Timestamp) -> Timestamp {
+    let goes_on = |entry: &&Entry| {
+        entry.credential.trouble.as_ref().is_some_and(|known| known.is_unreachable() == trouble.is_unreachable())
+    };
+    known.filter(goes_on).and_then(|entry| entry.trouble_since).unwrap_or(now)
 }
 
 /// The configured sources with what was known of them.
@@ -140,6 +164,8 @@ mod tests {
             expires_at: Some(at(end)),
             enabled: true,
             in_use: false,
+            x509: None,
+            trouble: None,
         }
     }
 

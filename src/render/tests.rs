@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    CalendarChoice, CredentialId, DirectoryObject, Ident, Kind, NoticeKey, NoticeKind, Period, SourceName, Step,
-    Subject, Threshold,
+    CalendarChoice, CredentialId, DirectoryObject, Families, Ident, Kind, NoticeKey, NoticeKind, Period, SourceName,
+    Step, Subject, Threshold,
 };
 use std::sync::LazyLock;
 
@@ -134,6 +134,7 @@ fn notice(kind: NoticeKind) -> Notice {
             step,
             team: TeamId::new("ccaas"),
             episode: 0,
+            closes: Families::default(),
         },
         crossed_at: now(),
         urgent: false,

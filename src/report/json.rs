@@ -4,7 +4,7 @@
 //! thousand credentials are ninety megabytes of JSON that nobody should have to hold.
 
 use super::order_of_expiry;
-use crate::decide::{Calendar, HolderState, Verdict};
+use crate::decide::{Calendar, Condition, HolderState, Verdict};
 use crate::domain::{CredentialId, Ident, TeamId, Text};
 use crate::inventory::SourceState;
 use crate::observe::View;
@@ -164,8 +164,7 @@ struct CredentialRow<'a> {
     days_left: Option<i64>,
     status: &'a str,
     verdict: VerdictRow,
-    /// What is wrong beside the dates: nothing looks for that yet.
-    conditions: [(); 0],
+    conditions: Vec<ConditionRow<'a>>,
     superseded_by: Option<Shown<&'a CredentialId>>,
     teams: Vec<&'a str>,
     rule: Option<&'a str>,
@@ -214,13 +213,26 @@ impl<'a> CredentialRow<'a> {
             days_left: verdict.days_left,
             status: verdict.status.as_str(),
             verdict: VerdictRow::new(verdict, view, calendar),
-            conditions: [],
+            conditions: verdict.conditions.iter().map(ConditionRow::new).collect(),
             superseded_by: verdict.superseded_by.map(|index| Shown(&view.inventory.entries()[index].credential.id)),
             teams: verdict.teams.iter().map(TeamId::as_str).collect(),
             rule: verdict.rule_name(&view.policy).map(Text::as_str),
             environment: text(&treatment.environment),
             runbook: text(&treatment.runbook),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct ConditionRow<'a> {
+    notice: &'static str,
+    reason: &'a str,
+    since: Timestamp,
+}
+
+impl<'a> ConditionRow<'a> {
+    fn new(condition: &'a Condition) -> Self {
+        Self { notice: condition.kind.as_str(), reason: &condition.reason, since: condition.since }
     }
 }
 

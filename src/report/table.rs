@@ -75,7 +75,7 @@ fn row(view: &View, verdict: &Verdict, calendar: &Calendar<'_>) -> Row {
         verdict.days_left.map_or_else(String::new, |days| days.to_string()),
         verdict.status.to_string(),
         if teams.is_empty() { "nobody".to_owned() } else { teams.join(", ") },
-        verdict.explain(&view.inventory, &view.policy, calendar),
+        verdict.explain_all(&view.inventory, &view.policy, calendar),
     ];
     Row { cells, status: verdict.status }
 }

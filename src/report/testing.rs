@@ -64,8 +64,10 @@ impl Case {
             expires_at: self.until,
             enabled: true,
             in_use: false,
+            x509: None,
+            trouble: None,
         };
-        Entry { credential: Arc::new(credential), first_seen: at(NOW), missing_since: None }
+        Entry { credential: Arc::new(credential), first_seen: at(NOW), trouble_since: None, missing_since: None }
     }
 }
 

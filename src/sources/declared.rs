@@ -47,6 +47,8 @@ fn credential(source: &SourceName, declaration: &Declaration) -> Credential {
         expires_at: declaration.expires_at,
         enabled: true,
         in_use: false,
+        x509: None,
+        trouble: None,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::rows::{instant, nanos, parsed};
 use super::{Store, StoreError};
-use crate::domain::{Credential, CredentialId, Holder, Ident, SourceName, Text};
+use crate::domain::{Credential, CredentialId, Holder, Ident, Serial, SourceName, Text, Trouble, X509};
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Connection, QueryBuilder, Row};
 use std::sync::Arc;
 
-/// Rows a statement: 15 columns each, well below SQLite's 32,766 parameters.
+/// Rows a statement: 22 columns each, well below SQLite's 32,766 parameters.
 const BATCH: usize = 500;
 
 impl Store {
@@ -70,11 +70,18 @@ impl Store {
 fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "INSERT INTO credentials (id, source, kind, holder, holder_id, app_id, team_tags, holder_enabled, label, not_before, \
-         expires_at, enabled, in_use, first_seen, missing_since) ",
+         expires_at, enabled, in_use, serial, issuer, sha1, names, untrusted, unreachable, trouble_since, first_seen, \
+         missing_since) ",
     );
     query.push_values(entries, |mut row, entry| {
         let credential = &entry.credential;
         let holder = &credential.holder;
+        let x509 = credential.x509.as_deref();
+        let (untrusted, unreachable) = match &credential.trouble {
+            Some(Trouble::Untrusted(why)) => (Some(why.as_str().to_owned()), None),
+            Some(Trouble::Unreachable(why)) => (None, Some(why.as_str().to_owned())),
+            None => (None, None),
+        };
         row.push_bind(credential.id.to_string())
             .push_bind(credential.source.as_str().to_owned())
             .push_bind(credential.kind.as_str())
@@ -88,6 +95,16 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
             .push_bind(credential.expires_at.map(nanos))
             .push_bind(credential.enabled)
             .push_bind(credential.in_use)
+            .push_bind(x509.map(|x509| x509.serial.to_string()))
+            .push_bind(x509.and_then(|x509| x509.issuer.as_ref()).map(|issuer| issuer.as_str().to_owned()))
+            .push_bind(
+                x509.and_then(|x509| x509.sha1)
+                    .map(|sha1| sha1.iter().map(|byte| format!("{byte:02X}")).collect::<String>()),
+            )
+            .push_bind(x509.map(|x509| x509.names.iter().map(Text::as_str).collect::<Vec<_>>().join("\n")))
+            .push_bind(untrusted)
+            .push_bind(unreachable)
+            .push_bind(entry.trouble_since.map(nanos))
             .push_bind(nanos(entry.first_seen))
             .push_bind(entry.missing_since.map(nanos));
     });
@@ -96,6 +113,8 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
          holder_id = excluded.holder_id, app_id = excluded.app_id, team_tags = excluded.team_tags, \
          holder_enabled = excluded.holder_enabled, label = excluded.label, not_before = excluded.not_before, \
          expires_at = excluded.expires_at, enabled = excluded.enabled, in_use = excluded.in_use, \
+         serial = excluded.serial, issuer = excluded.issuer, sha1 = excluded.sha1, names = excluded.names, \
+         untrusted = excluded.untrusted, unreachable = excluded.unreachable, trouble_since = excluded.trouble_since, \
          first_seen = excluded.first_seen, missing_since = excluded.missing_since",
     );
     query
@@ -135,10 +154,37 @@ fn entry(row: &SqliteRow, previous: Option<Arc<Holder>>) -> Result<Entry, StoreE
         expires_at: at("expires_at"),
         enabled: row.get("enabled"),
         in_use: row.get("in_use"),
+        x509: x509(row).map(Arc::new),
+        trouble: trouble(row),
     };
     Ok(Entry {
         credential: Arc::new(credential),
         first_seen: instant(row.get("first_seen")),
+        trouble_since: at("trouble_since"),
         missing_since: at("missing_since"),
     })
+}
+
+fn x509(row: &SqliteRow) -> Option<X509> {
+    let text = |column| row.get::<Option<&str>, _>(column);
+    Some(X509 {
+        serial: Serial::parse(text("serial")?)?,
+        issuer: text("issuer").map(Text::clean),
+        sha1: text("sha1").and_then(sha1),
+        names: text("names").unwrap_or_default().lines().map(Text::clean).collect(),
+    })
+}
+
+fn sha1(written: &str) -> Option<[u8; 20]> {
+    let mut bytes = [0; 20];
+    (written.len() == 40).then_some(())?;
+    for (byte, index) in bytes.iter_mut().zip((0..40).step_by(2)) {
+        *byte = u8::from_str_radix(written.get(index..index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn trouble(row: &SqliteRow) -> Option<Trouble> {
+    let why = |column| row.get::<Option<&str>, _>(column).map(Text::clean);
+    why("untrusted").map(Trouble::Untrusted).or_else(|| why("unreachable").map(Trouble::Unreachable))
 }

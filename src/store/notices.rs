@@ -2,7 +2,7 @@
 
 use super::rows::{instant_or_none, nanos, nanos_or_zero, parsed};
 use super::{Store, StoreError};
-use crate::domain::{CredentialId, Notice, NoticeKey, TeamId};
+use crate::domain::{CredentialId, Families, Notice, NoticeKey, TeamId};
 use crate::outbox::Draft;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -39,8 +39,8 @@ impl Store {
         let mut fresh = Vec::with_capacity(notices.len());
         for notice in notices {
             let written = sqlx::query(
-                "INSERT INTO notices (credential, expires_at, notice, threshold, team, episode, crossed_at, enqueued_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                "INSERT INTO notices (credential, expires_at, notice, threshold, team, episode, closes, crossed_at, enqueued_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
             )
             .bind(notice.key.credential.to_string())
             .bind(nanos_or_zero(notice.key.expires_at))
@@ -48,6 +48,7 @@ impl Store {
             .bind(notice.key.step.to_string())
             .bind(notice.key.team.as_str())
             .bind(i64::from(notice.key.episode))
+            .bind(i64::from(notice.key.closes.bits()))
             .bind(nanos(notice.crossed_at))
             .bind(nanos(now))
             .execute(&mut *transaction)
@@ -75,5 +76,6 @@ fn key(row: &SqliteRow) -> Result<NoticeKey, StoreError> {
         step: parsed("threshold", row.get("threshold"))?,
         team: TeamId::new(row.get("team")),
         episode: u32::try_from(row.get::<i64, _>("episode")).unwrap_or(u32::MAX),
+        closes: Families::from_bits(u8::try_from(row.get::<i64, _>("closes")).unwrap_or_default()),
     })
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    Credential, CredentialId, Holder, Ident, Kind, Notice, NoticeKey, NoticeKind, SourceName, Step, Subject, TeamId,
-    Text,
+    Credential, CredentialId, Families, Holder, Ident, Kind, Notice, NoticeKey, NoticeKind, Serial, SourceName, Step,
+    Subject, TeamId, Text, Trouble, X509,
 };
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use crate::outbox::{About, Draft, Fate};
@@ -44,8 +44,20 @@ fn entry(key_id: &str) -> Entry {
         expires_at: Some(at("2199-12-31T23:59:59.9999999Z")),
         enabled: true,
         in_use: true,
+        x509: Some(Arc::new(X509 {
+            serial: Serial::parse("0A1B").unwrap(),
+            issuer: Some(Text::clean("CN=Müller CA")),
+            sha1: Some([7; 20]),
+            names: ["a.example.ca", "*.b.example.ca"].iter().map(|name| Text::clean(name)).collect(),
+        })),
+        trouble: Some(Trouble::Untrusted(Text::clean("incomplete chain"))),
     };
-    Entry { credential: Arc::new(credential), first_seen: at(NOW), missing_since: Some(later(60)) }
+    Entry {
+        credential: Arc::new(credential),
+        first_seen: at(NOW),
+        trouble_since: Some(later(30)),
+        missing_since: Some(later(60)),
+    }
 }
 
 fn source() -> SourceState {
@@ -68,6 +80,7 @@ fn notice(step: &str, team: &str) -> Notice {
             step: step.parse().unwrap(),
             team: TeamId::new(team),
             episode: 2,
+            closes: Families::default(),
         },
         crossed_at: at(NOW),
         urgent: false,

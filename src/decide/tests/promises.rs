@@ -181,7 +181,7 @@ proptest! {
     fn the_order_in_which_things_are_read_changes_nothing(year in any_year(), day in 0..365i64, seed in any::<u64>()) {
         let now = at(START) + hours(24 * day);
         let entries: Vec<Entry> = year.present(day).into_iter()
-            .map(|credential| Entry { credential: Arc::new(credential), first_seen: at(START), missing_since: None }).collect();
+            .map(|credential| Entry { credential: Arc::new(credential), first_seen: at(START), trouble_since: None, missing_since: None }).collect();
         let mut shuffled = entries.clone();
         let length = shuffled.len().max(1) as u64;
         for index in 0..shuffled.len() {
@@ -204,7 +204,7 @@ proptest! {
             for entry in life.inventory.entries() {
                 let told = life.ledger.of(&entry.credential.id);
                 let resolved = told.iter().filter(|key| key.kind == NoticeKind::Resolved).map(|key| key.episode + 1).max().unwrap_or(0);
-                let open_alarm = told.iter().any(|key| key.episode == resolved
+                let open_alarm = told.iter().any(|key| key.episode >= resolved
                     && matches!(key.kind, NoticeKind::Expiring | NoticeKind::Expired));
                 let verdict = decision.verdicts.iter().find(|verdict| verdict.entry(&life.inventory) == entry);
                 assert_eq!(open_alarm, verdict.is_some_and(is_alarm), "{now}: {:?}", entry.credential.id);

@@ -83,6 +83,8 @@ impl Fold {
             expires_at: if let Date::At(end) = end { Some(end) } else { None },
             enabled: true,
             in_use: false,
+            x509: None,
+            trouble: None,
         });
         let last = self.credentials.len() - 1;
         Ok(&mut self.credentials[last])

@@ -96,7 +96,7 @@ fn credential(scene: &Scene<'_>, verdict: &Verdict) -> Markup {
             td data-name="Teams" { @if teams.is_empty() { em { "nobody" } } @else { (teams.join(", ")) } }
             td data-name="Why" {
                 @if verdict.code == Code::Due { b { "due: " } }
-                (verdict.explain(&view.inventory, &view.policy, &scene.calendar))
+                (verdict.explain_all(&view.inventory, &view.policy, &scene.calendar))
                 small {
                     @match verdict.rule_name(&view.policy) {
                         Some(rule) => { "rule “" (rule) "”" }

@@ -1,0 +1,113 @@
+//! Settling up with each team: what is owed and was not told, and what was told and no longer holds.
+
+use super::ledger::{Story, teams_told};
+use super::notices::{About, Desk};
+use super::owed::{self, Closing};
+use super::verdict::{Code, Status, Verdict};
+use crate::domain::{Families, Family, Notice, NoticeKey, TeamId};
+
+/// The families of notices that a credential's own story consists of.
+const FAMILIES: [Family; 4] = [Family::Dates, Family::Trust, Family::Deployment, Family::Reach];
+
+/// Adds what is owed to each team, and marks the verdict and its conditions as told or due. `verdict` is `None` for a credential
+/// that is missing.
+pub fn settle(
+    mut verdict: Option<&mut Verdict>,
+    about: &About<'_>,
+    told: &[NoticeKey],
+    desk: &Desk<'_>,
+    owed: &mut Vec<Notice>,
+) {
+    let quiet = verdict.as_ref().is_some_and(|verdict| verdict.status == Status::Ignored || is_content(verdict));
+    if quiet && told.is_empty() {
+        return;
+    }
+    let closed: Vec<Closed<'_>> =
+        teams_told(told).into_iter().filter_map(|team| close(team, verdict.as_deref(), about, told, desk)).collect();
+    let closed_teams: Vec<TeamId> = closed.iter().map(|closed| closed.team.clone()).collect();
+    for closed in &closed {
+        let key = NoticeKey { closes: closed.closes, episode: closed.episode, ..closed.last.clone() };
+        owed.push(desk.resolved(about, closed.why, key, closed_teams.clone()));
+    }
+    let Some(verdict) = &mut verdict else { return };
+    if verdict.status == Status::Ignored {
+        return;
+    }
+    let closes = |team: &TeamId| {
+        closed.iter().find(|closed| closed.team == *team).map(|closed| closed.closes).unwrap_or_default()
+    };
+    if let Some(rung) = verdict.rung() {
+        let mut all_told = !verdict.teams.is_empty();
+        for team in verdict.teams.iter() {
+            let story = story(told, team, Family::Dates, closes(team));
+            if !owed::is_told(&story, rung, &about.entry.credential, desk.calendar) {
+                all_told = false;
+                owed.push(desk.rung(about, rung, team, story.episode));
+            }
+        }
+        verdict.code = if all_told { Code::Noticed } else { Code::Due };
+    }
+    let teams = verdict.teams.clone();
+    for condition in &mut verdict.conditions {
+        condition.due = teams.is_empty();
+        let Some(family) = condition.kind.family() else { continue };
+        for team in teams.iter() {
+            let story = story(told, team, family, closes(team));
+            if !story.open.iter().any(|key| key.kind == condition.kind) {
+                condition.due = true;
+                owed.push(desk.condition(about, condition, team, story.episode));
+            }
+        }
+    }
+}
+
+/// Nothing crossed, nothing wrong.
+fn is_content(verdict: &Verdict) -> bool {
+    verdict.rung().is_none() && verdict.conditions.is_empty()
+}
+
+/// What one team hears is over, all of it in one `resolved`.
+struct Closed<'a> {
+    team: TeamId,
+    closes: Families,
+    why: Closing,
+    last: &'a NoticeKey,
+    episode: u32,
+}
+
+fn close<'a>(
+    team: TeamId,
+    verdict: Option<&Verdict>,
+    about: &About<'_>,
+    told: &'a [NoticeKey],
+    desk: &Desk<'_>,
+) -> Option<Closed<'a>> {
+    let mut closes = Families::default();
+    let mut first: Option<(Closing, &NoticeKey, u32)> = None;
+    for family in FAMILIES {
+        let story = Story::of(told, &team, family);
+        let Some(last) = story.open.iter().max_by_key(|key| key.expires_at) else { continue };
+        let why = match family {
+            Family::Dates => owed::closing(&story, about.entry, verdict, desk.calendar.now),
+            family => owed::closing_of_condition(family, about.entry, verdict),
+        };
+        if let Some(why) = why {
+            closes = closes.with(family);
+            first.get_or_insert((why, last, story.episode));
+        }
+    }
+    let (why, last, episode) = first?;
+    Some(Closed { team, closes, why, last, episode })
+}
+
+/// A team's story as it stands once what is closed now has been closed.
+fn story<'a>(told: &'a [NoticeKey], team: &TeamId, family: Family, closes: Families) -> Story<'a> {
+    let mut story = Story::of(told, team, family);
+    if !closes.is_empty() {
+        story.episode += 1;
+    }
+    if closes.contains(family) {
+        story.open.clear();
+    }
+    story
+}
