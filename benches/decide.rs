@@ -92,8 +92,15 @@ fn inventory(now: Timestamp) -> Inventory {
             expires_at: Some(end),
             enabled: true,
             in_use: false,
+            x509: None,
+            trouble: None,
         };
-        Entry { credential: Arc::new(credential), first_seen: now - days(200), missing_since: None }
+        Entry {
+            credential: Arc::new(credential),
+            first_seen: now - days(200),
+            trouble_since: None,
+            missing_since: None,
+        }
     });
     Inventory::new(entries.collect(), Vec::new())
 }

@@ -79,11 +79,10 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
             let successor = succession::successor(index, siblings, route.treatment.successor, now);
             let about =
                 About { entry, route: &route, successor: successor.map(|sibling| &*siblings[sibling].credential) };
-            if entry.missing_since.is_some() && route.treatment.ignore.is_some() {
-                continue;
-            }
             if entry.missing_since.is_some() {
-                settle(None, &about, told, &desk, &mut decision.notices);
+                if route.treatment.ignore.is_none() {
+                    settle(None, &about, told, &desk, &mut decision.notices);
+                }
                 continue;
             }
             let case = Case { entry, successor, route: &route, calendar: &calendar };

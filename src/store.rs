@@ -24,7 +24,7 @@ pub use leases::Owner;
 pub use messages::{MessageRow, OutboxRows, Pick};
 
 /// The version of the tables that this program writes.
-const LATEST: i64 = 1;
+const LATEST: i64 = 2;
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
