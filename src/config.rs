@@ -163,6 +163,7 @@ pub struct SourceConfig {
 #[derive(Debug)]
 pub enum System {
     Entra(EntraConfig),
+    Digicert(DigicertConfig),
     Declared(Vec<Declaration>),
 }
 
@@ -172,6 +173,7 @@ impl System {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Entra(_) => "entra",
+            Self::Digicert(_) => "digicert",
             Self::Declared(_) => "declared",
         }
     }
@@ -183,6 +185,14 @@ pub struct EntraConfig {
     pub graph_url: Url,
     pub applications: bool,
     pub service_principals: bool,
+}
+
+/// An account at DigiCert CertCentral.
+#[derive(Debug, Clone)]
+pub struct DigicertConfig {
+    /// The Services API, up to and with its version; no trailing slash. The account's region decides the host.
+    pub url: Url,
+    pub api_key: SecretRef,
 }
 
 /// A date kept by hand.

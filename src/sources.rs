@@ -5,13 +5,16 @@
 
 mod azure;
 mod declared;
+mod digicert;
 mod entra;
 mod graph;
+mod http;
 #[cfg(test)]
 mod testing;
 
 pub use azure::Surroundings;
 pub use declared::Declared;
+pub use digicert::Digicert;
 pub use entra::Entra;
 
 use crate::clock::Clock;
@@ -25,6 +28,7 @@ use thiserror::Error;
 #[derive(Debug)]
 pub enum Source {
     Entra(Box<Entra>),
+    Digicert(Box<Digicert>),
     Declared(Declared),
 }
 
@@ -101,6 +105,9 @@ impl Source {
             System::Entra(entra) => {
                 Entra::connect(&source.name, entra, &config.azure, clock, surroundings).map(Box::new).map(Self::Entra)
             }
+            System::Digicert(digicert) => {
+                Digicert::connect(&source.name, digicert, clock).map(Box::new).map(Self::Digicert)
+            }
             System::Declared(declarations) => Ok(Self::Declared(Declared::new(&source.name, declarations))),
         };
         config.sources.iter().map(connect).collect()
@@ -110,6 +117,7 @@ impl Source {
     pub fn name(&self) -> &SourceName {
         match self {
             Self::Entra(entra) => entra.name(),
+            Self::Digicert(digicert) => digicert.name(),
             Self::Declared(declared) => declared.name(),
         }
     }
@@ -119,6 +127,7 @@ impl Source {
     pub fn system(&self) -> &'static str {
         match self {
             Self::Entra(_) => "entra",
+            Self::Digicert(_) => "digicert",
             Self::Declared(_) => "declared",
         }
     }
@@ -130,6 +139,7 @@ impl Source {
     pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
         match self {
             Self::Entra(entra) => entra.read(patience, now).await,
+            Self::Digicert(digicert) => digicert.read(patience, now).await,
             Self::Declared(declared) => Ok(declared.read()),
         }
     }
@@ -139,6 +149,7 @@ impl Source {
     pub fn requests(&self) -> Vec<(String, u64)> {
         match self {
             Self::Entra(entra) => entra.requests(),
+            Self::Digicert(digicert) => digicert.requests(),
             Self::Declared(_) => Vec::new(),
         }
     }

@@ -4,7 +4,7 @@
 use super::declared::declarations;
 use super::read::{Item, Table};
 use super::value::{NOT_A_NAME, SECRET, is_name};
-use super::{Azure, Cloud, EntraConfig, SourceConfig, System};
+use super::{Azure, Cloud, DigicertConfig, EntraConfig, SourceConfig, System};
 use crate::domain::{Period, SourceName};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ const TYPES: &[(&str, Type)] = &[
     ("files", Type::Files),
     ("declared", Type::Declared),
 ];
+
+/// CertCentral's Services API outside the European Union.
+const CERTCENTRAL: &str = "https://www.digicert.com/services/v2";
 
 const SECTION: &str = "[sources.entra]\ntype = \"entra\"";
 
@@ -68,9 +71,9 @@ fn system(t: &Table, name: &str, azure: &Azure, zone: &TimeZone) -> Option<Syste
     };
     match kind {
         Type::Entra => return entra(t, azure).map(System::Entra),
+        Type::Digicert => return digicert(t).map(System::Digicert),
         Type::Declared => return Some(System::Declared(declarations(t, name, zone))),
         Type::KeyVault => key_vault(t),
-        Type::Digicert => digicert(t),
         Type::Tls => tls(t),
         Type::Files => files(t),
     }
@@ -124,9 +127,13 @@ fn key_vault(t: &Table) {
     t.need("vault_url", example).and_then(|item| item.web_url(example));
 }
 
-fn digicert(t: &Table) {
-    t.get("url").and_then(|item| item.web_url("\"https://www.digicert.com/services/v2\""));
-    t.need("api_key", SECRET).and_then(|item| item.secret());
+fn digicert(t: &Table) -> Option<DigicertConfig> {
+    let url = match t.get("url") {
+        Some(item) => item.web_url(&format!("\"{CERTCENTRAL}\"")),
+        None => Url::parse(CERTCENTRAL).ok(),
+    };
+    let api_key = t.need("api_key", SECRET).and_then(|item| item.secret());
+    Some(DigicertConfig { url: url?, api_key: api_key? })
 }
 
 fn files(t: &Table) {

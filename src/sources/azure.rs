@@ -163,7 +163,7 @@ fn authority(cloud: Cloud, surroundings: &Surroundings) -> Result<Url, ConnectEr
     let url = Url::parse(&with_scheme).map_err(|error| wrong(&error.to_string()))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if super::graph::is_loopback(&url) => Ok(url),
+        "http" if super::http::is_loopback(&url) => Ok(url),
         _ => Err(wrong("it must be https (http is for this machine only)")),
     }
 }

@@ -9,7 +9,8 @@ mod page;
 mod workbench;
 
 use super::azure::{Surroundings, Tokens};
-use super::graph::{Graph, Limits, Waiting};
+use super::graph;
+use super::http::{Access, Http, Limits, Waiting};
 use super::{ConnectError, Patience, ReadError};
 use crate::clock::Clock;
 use crate::config::{Azure, EntraConfig};
@@ -24,7 +25,7 @@ use workbench::Workbench;
 pub struct Entra {
     name: SourceName,
     config: EntraConfig,
-    graph: Graph,
+    graph: Http,
     workbench: Workbench,
 }
 
@@ -49,7 +50,7 @@ impl Entra {
         clock: &Clock,
         limits: Limits,
     ) -> Result<Self, ConnectError> {
-        let graph = Graph::new(&config.graph_url, tokens, clock, limits)
+        let graph = Http::new(&config.graph_url, Access::Tokens(tokens), graph::MANNER, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
         let workbench = Workbench::start().map_err(|error| ConnectError::new(&format!("sources.{name}"), error))?;
         Ok(Self { name: name.clone(), config: config.clone(), graph, workbench })

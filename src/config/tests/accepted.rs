@@ -47,6 +47,23 @@ fn graph_is_the_clouds_own_where_no_url_is_given() {
 }
 
 #[test]
+fn certcentral_is_the_one_outside_the_european_union_where_no_url_is_given() {
+    for (url, read) in [
+        ("", "https://www.digicert.com/services/v2"),
+        ("url = \"https://certcentral.digicert.eu/services/v2/\"", "https://certcentral.digicert.eu/services/v2"),
+    ] {
+        let section = format!("[sources.certcentral]\ntype = \"digicert\"\napi_key = {{ env = \"K\" }}\n{url}");
+        let config = accepted(&with(&section));
+        let found = config.sources.iter().find_map(|source| match &source.system {
+            System::Digicert(digicert) => Some(digicert.url.as_str()),
+            _ => None,
+        });
+        assert_eq!(found, Some(read));
+        assert!(config.secrets.iter().any(|(path, _)| path == "sources.certcentral.api_key"));
+    }
+}
+
+#[test]
 fn every_way_to_sign_in_takes_the_keys_that_it_needs() {
     let of = |keys: &str| accepted(&with(&format!("[azure]\n{keys}"))).azure.credential.unwrap();
     assert!(matches!(of("credential = \"managed_identity\""), AzureCredential::ManagedIdentity { client_id: None }));

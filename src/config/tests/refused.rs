@@ -107,9 +107,20 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "sources.v.type",
         "`type = \"key_vault\"` is not built into this version yet",
     ),
+    ("[sources.d]\ntype = \"digicert\"", "sources.d.api_key", "is missing"),
     (
-        "[sources.d]\ntype = \"digicert\"\napi_key = { env = \"K\" }",
-        "sources.d.type",
+        "[sources.d]\ntype = \"digicert\"\napi_key = \"hunter2\"",
+        "sources.d.api_key",
+        "a secret is never written in the file",
+    ),
+    (
+        "[sources.d]\ntype = \"digicert\"\napi_key = { env = \"K\" }\nurl = \"http://www.digicert.com/services/v2\"",
+        "sources.d.url",
+        "plain http",
+    ),
+    (
+        "[sources.f]\ntype = \"files\"\npaths = [ \"/a.pem\" ]",
+        "sources.f.type",
         "remove the source or keep its dates under a `declared` source",
     ),
     (
@@ -346,9 +357,9 @@ type = "entra"
 graph_url = "http://graph.example.ca"
 stale_after = "6 hours"
 
-[sources.certcentral]
-type = "digicert"
-api_key = { env = "DIGICERT_API_KEY" }
+[sources.vault_test]
+type = "key_vault"
+vault_url = "https://kvlt-example.vault.azure.net"
 
 [mail]
 from = "expiry-watch@example.ca"

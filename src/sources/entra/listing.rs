@@ -8,7 +8,7 @@ use super::page::{PageError, early_link};
 use super::workbench::Workbench;
 use crate::domain::Credential;
 use crate::sources::ReadError;
-use crate::sources::graph::{Graph, Refusal, Waiting};
+use crate::sources::http::{Http, Refusal, Waiting};
 use std::collections::HashSet;
 use tokio::sync::oneshot;
 use url::Url;
@@ -18,7 +18,7 @@ const RETURNS: u32 = 2;
 
 /// Reads the collection that begins at `first`.
 pub(super) async fn read(
-    graph: &Graph,
+    graph: &Http,
     workbench: &Workbench,
     first: Url,
     fold: Fold,

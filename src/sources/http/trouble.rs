@@ -1,11 +1,9 @@
 //! What can go wrong with one try, what may help, and how it is told.
 
-use super::Refusal;
+use super::{Explanation, Refusal};
 use crate::sources::ReadError;
 use crate::sources::azure::SignInError;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
-use serde_json::Value;
 use std::error::Error;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Trouble {
     /// What happened, for people.
     problem: String,
-    /// Graph's error code; empty where there is none.
+    /// The system's error code; empty where there is none.
     code: String,
     advice: &'static str,
     pub remedy: Remedy,
@@ -26,6 +24,8 @@ pub(super) enum Remedy {
     SignIn(u64),
     /// To wait, perhaps for as long as the server said.
     Wait(Option<Duration>),
+    /// To wait until there is room again; the server did not say how long.
+    MakeRoom,
 }
 
 impl Trouble {
@@ -40,6 +40,18 @@ impl Trouble {
 
     pub fn signing_in(error: SignInError) -> Self {
         Self::new(error.problem, if error.passing { Remedy::Wait(error.retry_after) } else { Remedy::None })
+    }
+
+    pub fn no_key(why: String) -> Self {
+        Self::new(why, Remedy::None)
+    }
+
+    pub fn out_of_budget(pause: Duration) -> Self {
+        let seconds = pause.as_secs_f64().ceil();
+        Self::new(
+            format!("not asked yet: the number of requests that is allowed is used up for another {seconds} s"),
+            Remedy::None,
+        )
     }
 
     pub fn network(error: &reqwest::Error) -> Self {
@@ -57,56 +69,38 @@ impl Trouble {
 
     pub fn status(
         status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
+        said: Explanation,
+        advise: fn(u16, &str) -> &'static str,
         retry_after: Option<Duration>,
         serial: u64,
     ) -> Self {
-        let (code, request) = explanation(body);
-        let request = request.or_else(|| identifier(headers.get("request-id")?.to_str().ok()?));
+        let code = said.code.unwrap_or_default();
         let mut problem = status.as_u16().to_string();
         match (code.is_empty(), status.canonical_reason()) {
             (false, _) => problem.push_str(&format!(" {code}")),
             (true, Some(reason)) => problem.push_str(&format!(" {reason}")),
             (true, None) => {}
         }
-        if let Some(request) = request {
+        if let Some(request) = said.request {
             problem.push_str(&format!(", request-id {request}"));
         }
-        let (remedy, advice) = remedy(status, retry_after, serial);
-        Self { problem, code, advice, remedy }
+        let advice = advise(status.as_u16(), &code);
+        Self { problem, code, advice, remedy: remedy(status, retry_after, serial) }
     }
 }
 
-fn remedy(status: StatusCode, retry_after: Option<Duration>, serial: u64) -> (Remedy, &'static str) {
+fn remedy(status: StatusCode, retry_after: Option<Duration>, serial: u64) -> Remedy {
     match status.as_u16() {
-        401 => {
-            (Remedy::SignIn(serial), "; the token is refused: check tenant_id, and that graph_url belongs to `cloud`")
-        }
-        403 => (
-            Remedy::None,
-            "; grant Application.Read.All with admin consent (a managed identity's tokens are cached: up to 24 h until it shows)",
-        ),
-        404 => (Remedy::None, "; check graph_url"),
-        408 | 429 | 500 | 502 | 503 | 504 => (Remedy::Wait(retry_after), ""),
-        300..=399 => (Remedy::None, "; redirects are refused, the token was sent nowhere else: check graph_url"),
-        _ => (Remedy::None, ""),
+        401 => Remedy::SignIn(serial),
+        429 if retry_after.is_none() => Remedy::MakeRoom,
+        408 | 429 | 500 | 502 | 503 | 504 => Remedy::Wait(retry_after),
+        _ => Remedy::None,
     }
-}
-
-/// Graph's error code and request id, from its error envelope; the casing of `innerError` varies.
-fn explanation(body: &[u8]) -> (String, Option<String>) {
-    let Ok(envelope) = serde_json::from_slice::<Value>(body) else { return (String::new(), None) };
-    let error = &envelope["error"];
-    let code = error["code"].as_str().and_then(identifier).unwrap_or_default();
-    let inner = [&error["innerError"], &error["innererror"]];
-    let request = inner.iter().find_map(|inner| identifier(inner["request-id"].as_str()?));
-    (code, request)
 }
 
 /// A code or an id, as far as it looks like one: what a server makes up does not get far, nor does a token that it sends back.
-fn identifier(written: &str) -> Option<String> {
-    let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+pub(in crate::sources) fn identifier(written: &str) -> Option<String> {
+    let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'|'));
     (plain && (1..=64).contains(&written.len())).then(|| written.to_owned())
 }
 
