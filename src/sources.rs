@@ -6,9 +6,12 @@
 mod azure;
 mod declared;
 mod entra;
+pub mod files;
 mod graph;
 #[cfg(test)]
 mod testing;
+pub mod tls;
+pub mod x509;
 
 pub use azure::Surroundings;
 pub use declared::Declared;
