@@ -23,6 +23,7 @@ use handshake::Handshake;
 use jiff::Timestamp;
 use rustls::ProtocolVersion;
 use rustls::pki_types::{CertificateDer, ServerName};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,19 @@ pub enum StartTls {
     Ldap,
     Postgres,
     Ftp,
+}
+
+impl fmt::Display for StartTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "SMTP",
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+            Self::Ldap => "LDAP",
+            Self::Postgres => "PostgreSQL",
+            Self::Ftp => "FTP",
+        })
+    }
 }
 
 /// What one address serves.
@@ -97,7 +111,7 @@ pub enum ProbeError {
     /// The time ran out in the named step.
     #[error("no answer within {} s while {step}", .after.as_secs_f64())]
     TimedOut { step: Step, after: Duration },
-    #[error("{protocol:?} does not change over to TLS: {why}")]
+    #[error("{protocol} does not change over to TLS: {why}")]
     StartTls { protocol: StartTls, why: Text },
     #[error("handshake incompatible: {0}")]
     Incompatible(Text),
@@ -116,8 +130,8 @@ pub enum Step {
     Handshake,
 }
 
-impl std::fmt::Display for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Resolving => "looking the name up",
             Self::Connecting => "connecting",

@@ -43,6 +43,8 @@ pub struct Certificate {
     pub subject_cn: Option<Text>,
     /// The hosts that it is for: its alternative names (DNS and IP), else its common name.
     pub names: Vec<Text>,
+    /// Whether `names` are alternative names: clients look at no others.
+    pub names_are_alternative: bool,
     pub sha1: [u8; 20],
     pub sha256: [u8; 32],
     /// Whether it says that it may sign others.
@@ -75,13 +77,19 @@ pub fn parse_der(der: &[u8]) -> Result<Certificate, X509Error> {
     let der = &der[..der.len() - rest.len()];
     let validity = read.validity();
     let subject_cn = name::common(read.subject());
+    let mut names = alternative_names(&read);
+    let names_are_alternative = !names.is_empty();
+    if names.is_empty() {
+        names.extend(subject_cn.clone());
+    }
     Ok(Certificate {
         not_before: Timestamp::from_second(validity.not_before.timestamp()).ok(),
         not_after: end(validity.not_after.timestamp()),
         serial: Serial::from_bytes(read.raw_serial()),
         issuer: name::text(read.issuer()),
         issuer_cn: name::common(read.issuer()),
-        names: names(&read, subject_cn.as_ref()),
+        names,
+        names_are_alternative,
         subject_cn,
         sha1: digest_of(&digest::SHA1_FOR_LEGACY_USE_ONLY, der),
         sha256: digest_of(&digest::SHA256, der),
@@ -99,14 +107,10 @@ fn end(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp::from_second(seconds).unwrap_or(Timestamp::MIN))
 }
 
-fn names(read: &X509Certificate<'_>, subject_cn: Option<&Text>) -> Vec<Text> {
-    let alternative = read.subject_alternative_name().ok().flatten();
-    let entries = alternative.iter().flat_map(|extension| &extension.value.general_names);
-    let mut names: Vec<Text> = entries.filter_map(name::host).take(MOST_NAMES).collect();
-    if names.is_empty() {
-        names.extend(subject_cn.cloned());
-    }
-    names
+fn alternative_names(read: &X509Certificate<'_>) -> Vec<Text> {
+    let extension = read.subject_alternative_name().ok().flatten();
+    let entries = extension.iter().flat_map(|extension| &extension.value.general_names);
+    entries.filter_map(name::host).take(MOST_NAMES).collect()
 }
 
 fn digest_of<const N: usize>(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> [u8; N] {

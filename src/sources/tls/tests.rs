@@ -63,7 +63,13 @@ async fn whatever_is_served_is_read_and_judged_apart_from_its_end() {
             Err(renamed),
         ),
         ("another host's", &other, vec![&other.der, &inter], &trust, Err(wrong("other.example"))),
-        ("named in the old way only", &cn_only, vec![&cn_only.der, &inter], &trust, Err(wrong(HOST))),
+        (
+            "named in the old way only",
+            &cn_only,
+            vec![&cn_only.der, &inter],
+            &trust,
+            Err(Untrusted::WrongHost { names: vec![] }),
+        ),
         (
             "not yet valid",
             &notyet,

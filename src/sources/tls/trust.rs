@@ -27,8 +27,8 @@ pub enum Untrusted {
     UnknownRoot { root: Text },
     #[error("self-signed")]
     SelfSigned,
-    /// `names` are those that it is for.
-    #[error("wrong host: it is for {}", listed(.names))]
+    /// `names` are those that it is for; none where only a common name says so.
+    #[error("wrong host: {}", listed(.names))]
     WrongHost { names: Vec<Text> },
     #[error("not valid before {0}")]
     NotYetValid(jiff::Timestamp),
@@ -42,14 +42,13 @@ pub enum Untrusted {
 /// Names as a person lists them, the first few of them.
 fn listed(names: &[Text]) -> String {
     const SHOWN: usize = 5;
-    let mut listed: Vec<&str> = names.iter().take(SHOWN).map(Text::as_str).collect();
-    let more = format!("{} more", names.len().saturating_sub(SHOWN));
-    match names.len() {
-        0 => return "no host at all".to_owned(),
-        n if n > SHOWN => listed.push(&more),
-        _ => {}
+    if names.is_empty() {
+        return "it names none that clients look at (a common name alone does not count)".to_owned();
     }
-    listed.join(", ")
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(Text::as_str).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("it is for {}{more}", shown.join(", "))
 }
 
 /// Why there is nothing to trust by.

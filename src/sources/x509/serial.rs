@@ -13,10 +13,10 @@ impl Serial {
     /// From the bytes of the DER integer, whose first may only be there to say that the number is not negative.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        let kept = &bytes[zeros.min(bytes.len().saturating_sub(1))..];
         // The last bytes of an oversized one: they are what differs between an authority's certificates.
-        Self(kept[kept.len().saturating_sub(LONGEST)..].into())
+        let kept = &bytes[bytes.len().saturating_sub(LONGEST)..];
+        let zeros = kept.iter().take_while(|byte| **byte == 0).count();
+        Self(kept[zeros.min(kept.len().saturating_sub(1))..].into())
     }
 
     #[must_use]

@@ -119,6 +119,10 @@ impl Judge {
             E::UnknownIssuer => self.missing(sent),
             E::BadSignature => Untrusted::Other(Text::clean("a signature in its chain is wrong")),
             E::BadEncoding => Untrusted::Other(Text::clean("a certificate in its chain is malformed")),
+            E::UnsupportedSignatureAlgorithmContext { .. }
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                Untrusted::Other(Text::clean("a signature in its chain is of a kind that clients refuse"))
+            }
             E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
                 Untrusted::Other(Text::clean("it is not meant for servers (extended key usage)"))
             }
@@ -156,7 +160,8 @@ impl Judge {
             Ok(parsed) => verify_server_name(&parsed, name).is_ok(),
             Err(_) => leaf.names.iter().any(|known| known.as_str().eq_ignore_ascii_case(&name.to_str())),
         };
-        if matches { Ok(()) } else { Err(Untrusted::WrongHost { names: leaf.names.clone() }) }
+        let names = || if leaf.names_are_alternative { leaf.names.clone() } else { Vec::new() };
+        if matches { Ok(()) } else { Err(Untrusted::WrongHost { names: names() }) }
     }
 
     fn begun(&self, leaf: &Certificate) -> Result<(), Untrusted> {
