@@ -7,10 +7,13 @@ mod azure;
 mod declared;
 mod digicert;
 mod entra;
+pub mod files;
 mod graph;
 mod http;
 #[cfg(test)]
 mod testing;
+pub mod tls;
+pub mod x509;
 
 pub use azure::Surroundings;
 pub use declared::Declared;
