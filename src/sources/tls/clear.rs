@@ -133,13 +133,12 @@ fn vector(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) async fn capture(wire: &mut Wire, name: &ServerName<'static>) -> Result<Capture, Text> {
     wire.write(&client_hello(name)).await.map_err(|error| said(&error))?;
     let mut reader = Reader::default();
-    let mut buffer = [0; 4096];
     loop {
-        let read = wire.read(&mut buffer).await.map_err(|error| said(&error))?;
+        let read = wire.read().await.map_err(|error| said(&error))?;
         if read.is_empty() {
             return Err(Text::clean("it hung up"));
         }
-        match reader.push(read) {
+        match reader.push(&read) {
             Ok(Progress::More) => {}
             Ok(Progress::Chain(chain, version)) => {
                 let chain = chain.into_iter().map(CertificateDer::from).collect();

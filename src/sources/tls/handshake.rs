@@ -15,6 +15,10 @@ use rustls::{
     AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme,
 };
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How long the end of a handshake is waited for whose certificate has been seen.
+const COURTESY: Duration = Duration::from_millis(500);
 
 /// What all handshakes share.
 pub(super) struct Handshake {
@@ -50,7 +54,7 @@ impl Handshake {
         config.dangerous().set_certificate_verifier(recorder.clone());
         let mut connection = ClientConnection::new(Arc::new(config), name.clone())
             .map_err(|error| Refused { why: Text::clean(&error.to_string()), worth_another_try: true })?;
-        let outcome = converse(&mut connection, wire).await;
+        let outcome = converse(&mut connection, wire, &recorder).await;
         let version = connection.protocol_version().and_then(TlsVersion::of);
         drop(connection);
         match recorder.0.get() {
@@ -60,9 +64,9 @@ impl Handshake {
     }
 }
 
-/// Handshakes to the end or to the first fault, then says goodbye.
-async fn converse(connection: &mut ClientConnection, wire: &mut Wire) -> Result<(), Refused> {
-    let mut incoming = [0; 4096];
+/// Handshakes to the end or to the first fault, then says goodbye. Once the certificate has been seen, the rest is courtesy, so
+/// that the node need not note a handshake that was broken off; and courtesy is not waited for.
+async fn converse(connection: &mut ClientConnection, wire: &mut Wire, recorder: &Recorder) -> Result<(), Refused> {
     let mut outgoing = Vec::with_capacity(512);
     loop {
         while connection.wants_write() {
@@ -75,19 +79,27 @@ async fn converse(connection: &mut ClientConnection, wire: &mut Wire) -> Result<
             return Ok(());
         }
         sent.map_err(|error| broken(&error))?;
-        let mut read = wire.read(&mut incoming).await.map_err(|error| broken(&error))?;
-        if read.is_empty() {
+        let received = match recorder.0.get() {
+            None => wire.read().await,
+            Some(_) => tokio::time::timeout(COURTESY, wire.read()).await.unwrap_or_else(|_| Ok(Vec::new())),
+        };
+        let received = received.map_err(|error| broken(&error))?;
+        if received.is_empty() {
             return Err(Refused { why: Text::clean("it hung up during the handshake"), worth_another_try: true });
         }
-        while !read.is_empty() {
-            connection.read_tls(&mut read).map_err(|error| broken(&error))?;
-            let processed = connection.process_new_packets();
-            processed.map_err(|error| refused(&error))?;
-        }
+        process(connection, &received)?;
         if !connection.is_handshaking() {
             connection.send_close_notify();
         }
     }
+}
+
+fn process(connection: &mut ClientConnection, mut received: &[u8]) -> Result<(), Refused> {
+    while !received.is_empty() {
+        connection.read_tls(&mut received).map_err(|error| broken(&error))?;
+        connection.process_new_packets().map_err(|error| refused(&error))?;
+    }
+    Ok(())
 }
 
 /// A handshake that ended well without one: an anonymous or a pre-shared one, which rustls does not offer.

@@ -165,8 +165,7 @@ impl Talk<'_> {
     }
 
     async fn listen(&mut self) -> Result<(), Text> {
-        let mut buffer = [0; 512];
-        let read = self.wire.read(&mut buffer).await.map_err(|error| said(&error))?;
+        let read = self.wire.read().await.map_err(|error| said(&error))?;
         self.total += read.len();
         if read.is_empty() {
             return Err(Text::clean("it hung up"));
@@ -174,7 +173,7 @@ impl Talk<'_> {
         if self.total > LONGEST_TALK {
             return Err(Text::clean("it says more than 16 KiB before TLS"));
         }
-        self.heard.extend_from_slice(read);
+        self.heard.extend(read);
         Ok(())
     }
 }

@@ -4,11 +4,14 @@ use super::ProbeError;
 use crate::domain::Text;
 use std::io;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// The most that one connection may say. A chain has five kilobytes; rustls refuses one above 64 KiB by itself.
 const MOST_RECEIVED: usize = 256 << 10;
+
+/// What is read at once: most chains in one go.
+const PIECE: usize = 8 << 10;
 
 pub(super) struct Wire {
     stream: TcpStream,
@@ -27,15 +30,26 @@ impl Wire {
         self.stream.local_addr().ok()
     }
 
-    /// Some bytes; none at the end of the stream.
-    pub async fn read<'b>(&mut self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
-        let room = buffer.len().min(MOST_RECEIVED - self.received);
+    /// Some bytes; none at the end of the stream. Room for them is made once they are there: a thousand silent servers cost no
+    /// buffers.
+    pub async fn read(&mut self) -> io::Result<Vec<u8>> {
+        let room = PIECE.min(MOST_RECEIVED - self.received);
         if room == 0 {
             return Err(io::Error::other("it says more than 256 KiB"));
         }
-        let read = self.stream.read(&mut buffer[..room]).await?;
-        self.received += read;
-        Ok(&buffer[..read])
+        loop {
+            self.stream.readable().await?;
+            let mut bytes = vec![0; room];
+            match self.stream.try_read(&mut bytes) {
+                Ok(read) => {
+                    bytes.truncate(read);
+                    self.received += read;
+                    return Ok(bytes);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

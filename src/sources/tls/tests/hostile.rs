@@ -82,3 +82,26 @@ async fn a_chain_of_hundreds_is_judged_in_bounded_time() {
     assert!(served.trust.is_err());
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_server_that_falls_silent_after_its_certificate_has_been_read() {
+    let issued = self_signed(|_| {});
+    let long = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[1..], bytes].concat();
+    let message = |kind: u8, body: &[u8]| [&[kind][..], &long(body)].concat();
+    // ECDHE_RSA_WITH_AES_128_GCM_SHA256; a share on X25519, and a signature that nobody checks.
+    let hello = message(2, &[&[3, 3][..], &[9; 32], &[0, 0xC0, 0x2F, 0]].concat());
+    let key_exchange = [&[3, 0, 0x1D, 32][..], &[9; 32], &[8, 4, 0, 64], &[0; 64]].concat();
+    let chain = message(11, &long(&long(&issued.der)));
+    let flight = [hello, chain, message(12, &key_exchange), message(14, &[])].concat();
+    let record = [&[22, 3, 3][..], &u16::try_from(flight.len()).unwrap().to_be_bytes(), &flight].concat();
+    let address = answer(move |mut stream| {
+        let record = record.clone();
+        async move {
+            play(&mut stream, &[b"", &record]).await;
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let served = look(address, &Authority::new().trust()).await.unwrap();
+    assert_eq!((served.version, served.trust), (Some(TlsVersion::Tls12), Err(Untrusted::SelfSigned)));
+}
