@@ -164,6 +164,8 @@ pub struct SourceConfig {
 pub enum System {
     Entra(EntraConfig),
     Digicert(DigicertConfig),
+    Tls(TlsConfig),
+    Files(FilesConfig),
     Declared(Vec<Declaration>),
 }
 
@@ -174,6 +176,8 @@ impl System {
         match self {
             Self::Entra(_) => "entra",
             Self::Digicert(_) => "digicert",
+            Self::Tls(_) => "tls",
+            Self::Files(_) => "files",
             Self::Declared(_) => "declared",
         }
     }
@@ -193,6 +197,45 @@ pub struct DigicertConfig {
     /// The Services API, up to and with its version; no trailing slash. The account's region decides the host.
     pub url: Url,
     pub api_key: SecretRef,
+}
+
+/// Services whose certificates are looked at where they are served.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    pub targets: Vec<TlsTarget>,
+    /// For one address, from the connection to the certificate.
+    pub timeout: Period,
+    /// Trust anchors beside the system's, PEM.
+    pub roots: Option<SecretRef>,
+}
+
+/// One service to look at, behind a name that can have several addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TlsTarget {
+    /// A host name or an IP address, which says where to connect.
+    pub host: String,
+    pub port: u16,
+    /// The name that is asked for (SNI) and that the certificate must be for.
+    pub server_name: String,
+    pub starttls: Option<StartTls>,
+}
+
+/// Protocols that begin in clear and are asked to change over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StartTls {
+    Smtp,
+    Imap,
+    Pop3,
+    Ldap,
+    Postgres,
+    Ftp,
+}
+
+/// Certificates in files (PEM).
+#[derive(Debug, Clone)]
+pub struct FilesConfig {
+    /// Paths or patterns (`*`, `?`, `[...]`, `**`).
+    pub paths: Vec<String>,
 }
 
 /// A date kept by hand.

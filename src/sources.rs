@@ -4,21 +4,25 @@
 //! error, never a short list. Refuses to know what was read before, what is due, and who is told.
 
 mod azure;
+mod bundles;
 mod declared;
 mod digicert;
 mod entra;
 pub mod files;
 mod graph;
 mod http;
+mod nodes;
 #[cfg(test)]
 mod testing;
 pub mod tls;
 pub mod x509;
 
 pub use azure::Surroundings;
+pub use bundles::Bundles;
 pub use declared::Declared;
 pub use digicert::Digicert;
 pub use entra::Entra;
+pub use nodes::Nodes;
 
 use crate::clock::Clock;
 use crate::config::{Config, System};
@@ -32,6 +36,8 @@ use thiserror::Error;
 pub enum Source {
     Entra(Box<Entra>),
     Digicert(Box<Digicert>),
+    Tls(Box<Nodes>),
+    Files(Bundles),
     Declared(Declared),
 }
 
@@ -108,6 +114,8 @@ impl Source {
             System::Entra(entra) => {
                 Entra::connect(&source.name, entra, &config.azure, clock, surroundings).map(Box::new).map(Self::Entra)
             }
+            System::Tls(tls) => Nodes::connect(&source.name, tls).map(Box::new).map(Self::Tls),
+            System::Files(files) => Ok(Self::Files(Bundles::new(&source.name, files))),
             System::Digicert(digicert) => {
                 Digicert::connect(&source.name, digicert, clock).map(Box::new).map(Self::Digicert)
             }
@@ -121,6 +129,8 @@ impl Source {
         match self {
             Self::Entra(entra) => entra.name(),
             Self::Digicert(digicert) => digicert.name(),
+            Self::Tls(nodes) => nodes.name(),
+            Self::Files(bundles) => bundles.name(),
             Self::Declared(declared) => declared.name(),
         }
     }
@@ -131,6 +141,8 @@ impl Source {
         match self {
             Self::Entra(_) => "entra",
             Self::Digicert(_) => "digicert",
+            Self::Tls(_) => "tls",
+            Self::Files(_) => "files",
             Self::Declared(_) => "declared",
         }
     }
@@ -143,6 +155,8 @@ impl Source {
         match self {
             Self::Entra(entra) => entra.read(patience, now).await,
             Self::Digicert(digicert) => digicert.read(patience, now).await,
+            Self::Tls(nodes) => nodes.read(now).await,
+            Self::Files(bundles) => bundles.read().await,
             Self::Declared(declared) => Ok(declared.read()),
         }
     }
@@ -153,6 +167,7 @@ impl Source {
         match self {
             Self::Entra(entra) => entra.requests(),
             Self::Digicert(digicert) => digicert.requests(),
+            Self::Tls(_) | Self::Files(_) => Vec::new(),
             Self::Declared(_) => Vec::new(),
         }
     }

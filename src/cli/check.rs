@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::cycle::Cycle;
 use crate::decide::Ledger;
+use crate::domain::{CredentialId, Text};
 use crate::inventory::Inventory;
 use crate::observe::View;
 use crate::report;
@@ -32,6 +33,9 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     for rule in report::unmatched_rules(&view) {
         eprintln!("expiry-watch: warning: the rule \"{rule}\" matches no credential: nothing is watched by it");
     }
+    for (credential, why) in unreadable(&view) {
+        eprintln!("expiry-watch: {credential}: {why}");
+    }
     print(&view, arguments.format)
         .map_err(|error| fail(Exit::Configuration, format_args!("the result cannot be written: {error}")))?;
 
@@ -48,6 +52,12 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
         Some(FailOn::Expired) => report::count_expired(&view),
     };
     Ok(if found > 0 { exit.and(Exit::Found) } else { exit })
+}
+
+/// What stands in the inventory but could not be read.
+fn unreadable(view: &View) -> impl Iterator<Item = (&CredentialId, &Text)> {
+    let credentials = view.verdicts.iter().map(|verdict| verdict.credential(&view.inventory));
+    credentials.filter_map(|credential| Some((&credential.id, credential.trouble.as_ref()?.why_unreachable()?)))
 }
 
 /// What the state holds, opened for reading alone; nothing where there is none.

@@ -4,8 +4,10 @@
 use super::declared::declarations;
 use super::read::{Item, Table};
 use super::value::{NOT_A_NAME, SECRET, is_name};
-use super::{Azure, Cloud, DigicertConfig, EntraConfig, SourceConfig, System};
-use crate::domain::{Period, SourceName};
+use super::{
+    Azure, Cloud, DigicertConfig, EntraConfig, FilesConfig, SourceConfig, StartTls, System, TlsConfig, TlsTarget,
+};
+use crate::domain::{Period, SourceName, Unit};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use url::{Host, Url};
@@ -31,6 +33,18 @@ const TYPES: &[(&str, Type)] = &[
 
 /// CertCentral's Services API outside the European Union.
 const CERTCENTRAL: &str = "https://www.digicert.com/services/v2";
+
+/// For one address, where nothing is said.
+const TLS_TIMEOUT: Period = Period { amount: 10, unit: Unit::Seconds };
+
+const STARTTLS: &[(&str, StartTls)] = &[
+    ("smtp", StartTls::Smtp),
+    ("imap", StartTls::Imap),
+    ("pop3", StartTls::Pop3),
+    ("ldap", StartTls::Ldap),
+    ("postgres", StartTls::Postgres),
+    ("ftp", StartTls::Ftp),
+];
 
 const SECTION: &str = "[sources.entra]\ntype = \"entra\"";
 
@@ -74,22 +88,14 @@ fn system(t: &Table, name: &str, azure: &Azure, zone: &TimeZone) -> Option<Syste
         Type::Digicert => return digicert(t).map(System::Digicert),
         Type::Declared => return Some(System::Declared(declarations(t, name, zone))),
         Type::KeyVault => key_vault(t),
-        Type::Tls => tls(t),
-        Type::Files => files(t),
+        Type::Tls => return tls(t).map(System::Tls),
+        Type::Files => return files(t).map(System::Files),
     }
-    refuse(t, kind);
+    refuse(t, "key_vault");
     None
 }
 
-fn refuse(t: &Table, kind: Type) {
-    let word = match kind {
-        Type::Entra => "entra",
-        Type::KeyVault => "key_vault",
-        Type::Digicert => "digicert",
-        Type::Tls => "tls",
-        Type::Files => "files",
-        Type::Declared => "declared",
-    };
+fn refuse(t: &Table, word: &str) {
     t.at("type").problem(
         format_args!(
             "`type = \"{word}\"` is not built into this version yet; remove the source or keep its dates under a `declared` source"
@@ -136,41 +142,53 @@ fn digicert(t: &Table) -> Option<DigicertConfig> {
     Some(DigicertConfig { url: url?, api_key: api_key? })
 }
 
-fn files(t: &Table) {
+fn files(t: &Table) -> Option<FilesConfig> {
     let example = "[ \"/certs/*.pem\" ]";
-    let Some(paths) = t.need("paths", example) else { return };
+    let paths = t.need("paths", example)?;
     if paths.elements().is_empty() {
         paths.wrong("it names no file", example);
     }
-    for item in paths.elements() {
-        item.path("\"/certs/*.pem\"");
-    }
+    let path = |item: &Item| Some(item.path("\"/certs/*.pem\"")?.to_str()?.to_owned());
+    Some(FilesConfig { paths: paths.elements().iter().filter_map(path).collect() })
 }
 
-fn tls(t: &Table) {
+fn tls(t: &Table) -> Option<TlsConfig> {
     let example = "[ \"conference.example.ca:443\" ]";
-    if let Some(targets) = t.need("targets", example) {
+    let targets = t.need("targets", example).map(|targets| {
         if targets.elements().is_empty() {
             targets.wrong("it names no target", example);
         }
-        targets.elements().iter().for_each(target);
-    }
-    t.get("timeout").and_then(|item| item.period_above_zero("\"10s\""));
-    t.get("roots").and_then(|item| item.secret());
+        targets.elements().iter().filter_map(target).collect()
+    });
+    let timeout = t.get("timeout").and_then(|item| item.period_above_zero("\"10s\"")).unwrap_or(TLS_TIMEOUT);
+    let roots = t.get("roots").and_then(|item| item.secret());
+    Some(TlsConfig { targets: targets?, timeout, roots })
 }
 
-fn target(item: &Item) {
+fn target(item: &Item) -> Option<TlsTarget> {
     let example = "{ host = \"10.1.2.3\", port = 5061, server_name = \"conference.example.ca\" }";
     if item.value.as_str().is_some() {
-        item.parsed("\"conference.example.ca:443\"", host_and_port);
-        return;
+        let (host, port) = item.parsed("\"conference.example.ca:443\"", host_and_port)?;
+        let host = plain(&host);
+        return Some(TlsTarget { server_name: host.clone(), host, port, starttls: None });
     }
     item.table(example, |t| {
-        t.need("host", "\"10.1.2.3\"").and_then(|item| item.parsed("\"10.1.2.3\"", host));
-        t.need("port", "443").and_then(|item| item.port("443"));
-        t.get("server_name").and_then(|item| item.parsed("\"conference.example.ca\"", host));
-        t.get("starttls").and_then(|item| item.choice(&[("smtp", ())]));
-    });
+        let name = t.need("host", "\"10.1.2.3\"").and_then(|item| item.parsed("\"10.1.2.3\"", host));
+        let port = t.need("port", "443").and_then(|item| item.port("443"));
+        let server_name = t.get("server_name").and_then(|item| item.parsed("\"conference.example.ca\"", host));
+        let starttls = t.get("starttls").and_then(|item| item.choice(STARTTLS));
+        let name = plain(&name?);
+        let server_name = server_name.map_or_else(|| name.clone(), |name| plain(&name));
+        Some(TlsTarget { host: name, port: port?, server_name, starttls })
+    })?
+}
+
+/// An IPv6 address without the brackets that a URL would put around it.
+fn plain(host: &Host) -> String {
+    match host {
+        Host::Ipv6(address) => address.to_string(),
+        host => host.to_string(),
+    }
 }
 
 fn host_and_port(written: &str) -> Result<(Host, u16), &'static str> {

@@ -63,7 +63,7 @@ fn trouble(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Condition> 
     let condition = |kind, reason: &str| Some(Condition { kind, since, reason: reason.to_owned(), due: false });
     match entry.credential.trouble.as_ref()? {
         Trouble::Untrusted(why) => condition(NoticeKind::Untrusted, why.as_str()),
-        Trouble::Unreachable(why) => {
+        Trouble::Unreachable(why) | Trouble::Unresolved(why) => {
             let patience = SignedDuration::from_secs(policy.stale_after.get(&entry.credential.source)?.seconds());
             (now.duration_since(since) > patience).then_some(())?;
             condition(NoticeKind::Unreachable, why.as_str())

@@ -163,9 +163,9 @@ impl Verdict {
                 let why = rule.treatment.ignore.as_ref().map_or("", Text::as_str);
                 return format!("ignored by the rule \"{}\": {why}", rule.name);
             }
-            Reason::NeverRead => match &credential.trouble {
-                Some(Trouble::Unreachable(why)) => format!("it could not be read yet: {why}"),
-                _ => "it could not be read yet".to_owned(),
+            Reason::NeverRead => match credential.trouble.as_ref().and_then(Trouble::why_unreachable) {
+                Some(why) => format!("it could not be read yet: {why}"),
+                None => "it could not be read yet".to_owned(),
             },
             Reason::NeverExpires => return "it never expires".to_owned(),
             Reason::NotYetValid => match credential.not_before {

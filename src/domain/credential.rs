@@ -132,12 +132,24 @@ pub enum Trouble {
     Untrusted(Text),
     /// It could not be read, and why. Its dates are those of the last time it could.
     Unreachable(Text),
+    /// Not even which one it is could be found out, and why: a name without an address, a file without a certificate. Whatever its
+    /// holder had is what cannot be read.
+    Unresolved(Text),
 }
 
 impl Trouble {
+    /// Why it could not be read.
+    #[must_use]
+    pub fn why_unreachable(&self) -> Option<&Text> {
+        match self {
+            Self::Unreachable(why) | Self::Unresolved(why) => Some(why),
+            Self::Untrusted(_) => None,
+        }
+    }
+
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable(_))
+        matches!(self, Self::Unreachable(_) | Self::Unresolved(_))
     }
 }
 

@@ -132,6 +132,18 @@ impl CredentialId {
         Self::other(&format!("declared:{source}:{holder}/{label}"))
     }
 
+    /// `tls:<server name>:<address>:<port>`
+    #[must_use]
+    pub fn tls(server_name: &str, address: &str, port: u16) -> Self {
+        Self::other(&format!("tls:{server_name}:{address}:{port}"))
+    }
+
+    /// `file:<path>:<serial>`
+    #[must_use]
+    pub fn file(path: &str, serial: &str) -> Self {
+        Self::other(&format!("file:{path}:{serial}"))
+    }
+
     /// `source:<name>`: what a notice about a source itself stands under.
     #[must_use]
     pub fn source(name: &str) -> Self {

@@ -8,34 +8,42 @@ use std::fmt;
 pub struct Serial(Box<[u8]>);
 
 impl Serial {
-    /// From the octets of the DER integer; its sign octet is not part of the number.
+    /// The longest that is kept, in bytes. RFC 5280 allows 20; 26 have been seen.
+    const LONGEST: usize = 64;
+
+    /// From the octets of the DER integer, whose first may only be there to say that the number is not negative.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let leading = bytes.iter().take_while(|byte| **byte == 0).count();
-        Self(bytes[leading..].into())
+        // Of an oversized one the last bytes: they are what differs between an authority's certificates.
+        let kept = &bytes[bytes.len().saturating_sub(Self::LONGEST)..];
+        let zeros = kept.iter().take_while(|byte| **byte == 0).count();
+        Self(kept[zeros.min(kept.len().saturating_sub(1))..].into())
     }
 
-    /// From hexadecimal digits, with or without colons, blanks or `0x`; `None` where there is anything else.
+    /// As an authority writes it: hexadecimal in either case, with or without separators, a leading `0x` or leading zeros. `None`
+    /// where it is not one.
     #[must_use]
     pub fn parse(written: &str) -> Option<Self> {
-        let written = written.trim().trim_start_matches("0x");
-        let digits: Option<Vec<u8>> = written
-            .chars()
-            .filter(|c| !matches!(c, ':' | ' '))
-            .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-            .collect();
-        let digits = digits.filter(|digits| !digits.is_empty() && digits.len() <= 128)?;
+        let written = written.trim();
+        let written = written.strip_prefix("0x").or_else(|| written.strip_prefix("0X")).unwrap_or(written);
+        let digit = |c: char| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let most = 4 * Self::LONGEST;
+        let digits = written.chars().filter(|c| !matches!(c, ':' | '-' | ' ')).take(most + 1).map(digit);
+        let digits = digits.collect::<Option<Vec<u8>>>().filter(|digits| (1..=most).contains(&digits.len()))?;
+        let (odd, pairs) = digits.split_at(digits.len() % 2);
         let bytes: Vec<u8> =
-            digits.rchunks(2).rev().map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+            odd.iter().copied().chain(pairs.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect();
         Some(Self::from_bytes(&bytes))
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("00");
-        }
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }
@@ -59,16 +67,18 @@ pub struct X509 {
 }
 
 impl X509 {
-    /// Whether both are one certificate: by thumbprint where both have one, else by serial and, where both are known, issuer.
+    /// Whether both are one certificate: by thumbprint where both have one, else by serial and issuer. An issuer that only one side
+    /// knows does not part them where the serial is long enough to be random (64 bits, CA/B baseline requirements 7.1).
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        match (&self.sha1, &other.sha1) {
-            (Some(a), Some(b)) => a == b,
-            _ => {
-                let issuers_differ = matches!((&self.issuer, &other.issuer), (Some(a), Some(b)) if a != b);
-                self.serial == other.serial && !issuers_differ
-            }
+        if let (Some(a), Some(b)) = (&self.sha1, &other.sha1) {
+            return a == b;
         }
+        let issuers_agree = match (&self.issuer, &other.issuer) {
+            (Some(a), Some(b)) => a == b,
+            _ => self.serial.as_bytes().len() >= 8,
+        };
+        self.serial == other.serial && issuers_agree
     }
 
     /// Whether a client that asks for `name` would accept it by name (RFC 6125: a wildcard stands for the whole leftmost label).
@@ -96,7 +106,8 @@ mod tests {
         }
         assert_eq!(Serial::from_bytes(&[0, 0x0a, 0x1b, 0x2c]), serial);
         assert_eq!(serial.to_string(), "0A1B2C");
-        for written in ["", ":", "xyz", "-1", &"f".repeat(200)] {
+        assert_eq!(Serial::from_bytes(&[0, 0]), Serial::parse("0").unwrap());
+        for written in ["", ":", "xyz", "12G4", "８Ｆ", &"f".repeat(1_000)] {
             assert_eq!(Serial::parse(written), None, "{written}");
         }
     }
@@ -117,7 +128,12 @@ mod tests {
             (certificate("01", None, Some(1), &[]), certificate("01", None, Some(2), &[]), false),
             (certificate("01", Some("CA"), None, &[]), certificate("0001", Some("CA"), Some(2), &[]), true),
             (certificate("01", Some("CA"), None, &[]), certificate("01", Some("other"), Some(2), &[]), false),
-            (certificate("01", None, None, &[]), certificate("01", Some("CA"), Some(2), &[]), true),
+            (
+                certificate("0669D46CAE79EF68", None, None, &[]),
+                certificate("669d46cae79ef68", Some("CA"), Some(2), &[]),
+                true,
+            ),
+            (certificate("01", None, None, &[]), certificate("01", Some("CA"), Some(2), &[]), false),
         ] {
             assert_eq!(a.is_same(&b), same, "{a:?} {b:?}");
             assert_eq!(b.is_same(&a), same);

@@ -58,6 +58,15 @@ pub fn reconcile(
                 state.last_error = None;
                 read.insert(reading.source);
                 for credential in credentials {
+                    // What could not even be told apart stands for all that its holder had.
+                    let had = unresolved(previous, &credential);
+                    if !had.is_empty() {
+                        for credential in had {
+                            placed.insert(credential.id.clone());
+                            entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
+                        }
+                        continue;
+                    }
                     // One id, one entry: where two sources list the same thing, the first keeps it.
                     if placed.insert(credential.id.clone()) {
                         entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
@@ -105,10 +114,25 @@ fn sighted(known: Option<&Entry>, credential: Credential, now: Timestamp, change
     }
 }
 
+/// What `fresh`'s holder had, as unreachable, where `fresh` only says that its holder could not be looked up. Nothing for any
+/// other credential.
+fn unresolved(previous: &Inventory, fresh: &Credential) -> Vec<Credential> {
+    let Some(Trouble::Unresolved(why)) = &fresh.trouble else { return Vec::new() };
+    let siblings = previous.entries().iter().filter(|entry| {
+        let known = &entry.credential;
+        entry.missing_since.is_none()
+            && known.id != fresh.id
+            && (known.kind, &known.source, &known.holder.id) == (fresh.kind, &fresh.source, &fresh.holder.id)
+    });
+    let silent =
+        |entry: &Entry| Credential { trouble: Some(Trouble::Unreachable(why.clone())), ..(*entry.credential).clone() };
+    siblings.map(silent).collect()
+}
+
 /// What could not be read keeps the dates of the last time it could.
 fn remembering_dates(known: Option<&Entry>, fresh: Credential) -> Credential {
     match (&fresh.trouble, known.map(|entry| &*entry.credential)) {
-        (Some(Trouble::Unreachable(_)), Some(known)) => Credential {
+        (Some(trouble), Some(known)) if trouble.is_unreachable() => Credential {
             not_before: known.not_before,
             expires_at: known.expires_at,
             x509: known.x509.clone(),
@@ -221,6 +245,26 @@ mod tests {
         let (after, changes) = reconcile(&before, &states(&["a"]), again, at(DAY2));
         assert_eq!(changes, Changes::default());
         assert!(Arc::ptr_eq(&before.entries()[0].credential, &after.entries()[0].credential));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_looked_up_leaves_its_nodes_where_they_were_as_unreachable() {
+        let node = |address: &str| secret("a", &format!("tls:name:{address}:443"), END);
+        let readings = vec![reading("a", DAY1, Ok(vec![node("10.0.0.1"), node("10.0.0.2")]))];
+        let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
+        let lost = Credential {
+            id: CredentialId::parse("tls:name:name:443"),
+            expires_at: None,
+            trouble: Some(Trouble::Unresolved(Text::clean("no such name"))),
+            ..node("x")
+        };
+        let readings = vec![reading("a", DAY2, Ok(vec![lost]))];
+        let after = reconcile(&before, &states(&["a"]), readings, at(DAY2)).0;
+        assert_eq!(after.entries().len(), 2);
+        for entry in after.entries() {
+            assert_eq!((entry.missing_since, entry.trouble_since), (None, Some(at(DAY2))));
+            assert_eq!(entry.credential.expires_at, Some(at(END)));
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub use self::resolve::resolve;
 pub use self::trust::{Trust, TrustError, Untrusted};
 
 use super::x509::{Certificate, X509Error};
+pub use crate::config::{StartTls, TlsTarget as Target};
 use crate::domain::Text;
 use handshake::Handshake;
 use jiff::Timestamp;
@@ -30,28 +31,6 @@ use std::time::Duration;
 use thiserror::Error;
 use trust::Judge;
 use wire::Wire;
-
-/// One service to look at, behind a name that can have several addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Target {
-    /// A host name or an IP address, which says where to connect.
-    pub host: String,
-    pub port: u16,
-    /// The name that is asked for (SNI) and that the certificate must be for.
-    pub server_name: String,
-    pub starttls: Option<StartTls>,
-}
-
-/// Protocols that begin in clear and are asked to change over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StartTls {
-    Smtp,
-    Imap,
-    Pop3,
-    Ldap,
-    Postgres,
-    Ftp,
-}
 
 impl fmt::Display for StartTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,12 +6,10 @@
 
 mod name;
 mod pem;
-mod serial;
 
 pub use self::pem::{Bundle, parse_pem_bundle};
-pub use self::serial::{Serial, parse_serial};
 
-use crate::domain::Text;
+use crate::domain::{Serial, Text};
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use std::fmt;
@@ -143,12 +141,6 @@ impl Certificate {
     pub fn issuer_der(&self) -> &[u8] {
         &self.issuer_der
     }
-
-    /// What it is recognised by.
-    #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity { sha1: Some(self.sha1), serial: Some(self.serial.clone()), issuer_cn: self.issuer_cn.clone() }
-    }
 }
 
 impl fmt::Debug for Certificate {
@@ -161,30 +153,6 @@ impl fmt::Debug for Certificate {
             .field("names", &self.names)
             .finish_non_exhaustive()
     }
-}
-
-/// What is known of a certificate where only a listing tells of it: any part can be absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The SHA-1 thumbprint.
-    pub sha1: Option<[u8; 20]>,
-    pub serial: Option<Serial>,
-    pub issuer_cn: Option<Text>,
-}
-
-/// Whether two descriptions are of one certificate: by thumbprint where both have one, else by serial and issuer. An issuer that
-/// only one side knows does not part them where the serial is long enough to be random (64 bits, CA/B baseline, section 7.1).
-#[must_use]
-pub fn same_certificate(a: &Identity, b: &Identity) -> bool {
-    if let (Some(a), Some(b)) = (a.sha1, b.sha1) {
-        return a == b;
-    }
-    let (Some(serial), Some(other)) = (&a.serial, &b.serial) else { return false };
-    let issuer = match (&a.issuer_cn, &b.issuer_cn) {
-        (Some(a), Some(b)) => a == b,
-        _ => serial.as_bytes().len() >= 8,
-    };
-    serial == other && issuer
 }
 
 /// The place of the leaf in a chain or bundle, found by its nature: not an authority, and issuer of none of the others. Where

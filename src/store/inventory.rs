@@ -79,7 +79,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
         let x509 = credential.x509.as_deref();
         let (untrusted, unreachable) = match &credential.trouble {
             Some(Trouble::Untrusted(why)) => (Some(why.as_str().to_owned()), None),
-            Some(Trouble::Unreachable(why)) => (None, Some(why.as_str().to_owned())),
+            Some(Trouble::Unreachable(why) | Trouble::Unresolved(why)) => (None, Some(why.as_str().to_owned())),
             None => (None, None),
         };
         row.push_bind(credential.id.to_string())

@@ -41,8 +41,8 @@ fn issued(serial: &str, from: &str, until: &str) -> Credential {
     Credential { label: Text::clean("order 1"), ..issued }
 }
 
-const OLD: (&str, &str, &str) = ("0A", "2026-06-01T00:00:00Z", "2026-12-17T00:00:00Z");
-const NEW: (&str, &str, &str) = ("0B", "2026-11-20T00:00:00Z", "2027-06-07T00:00:00Z");
+const OLD: (&str, &str, &str) = ("0A00000000000001", "2026-06-01T00:00:00Z", "2026-12-17T00:00:00Z");
+const NEW: (&str, &str, &str) = ("0B00000000000001", "2026-11-20T00:00:00Z", "2027-06-07T00:00:00Z");
 
 fn serve(node: &str, which: (&str, &str, &str)) -> Credential {
     served(node, which.0, which.1, which.2)
@@ -82,7 +82,7 @@ fn the_alarm_names_the_node_both_serials_and_both_ends() {
     let decision = life.decide(at(EIGHT));
     let condition = decision.verdicts.iter().flat_map(|verdict| &verdict.conditions).next().unwrap();
     assert!(condition.due);
-    for fact in ["10.0.0.1:443", "0A", "0B", "2026-12-16", "2027-06-06"] {
+    for fact in ["10.0.0.1:443", "0A00000000000001", "0B00000000000001", "2026-12-16", "2027-06-06"] {
         assert!(condition.reason.contains(fact), "{fact}: {}", condition.reason);
     }
 }
@@ -95,7 +95,7 @@ fn an_older_or_shorter_or_identical_issued_certificate_is_no_alarm() {
         issued("0C", "2026-11-20T00:00:00Z", "2026-12-01T00:00:00Z"),
         issued("0C", "2026-12-20T00:00:00Z", "2027-12-01T00:00:00Z"),
         Credential { x509: x509("0C", &["other.example.ca"]), ..issue(NEW) },
-        Credential { x509: x509("000A", &[NAME]), ..issue(NEW) },
+        Credential { x509: x509("000A00000000000001", &[NAME]), ..issue(NEW) },
     ] {
         let mut life = Life::with_defaults();
         life.poll(at(EIGHT), Ok(vec![serve("10.0.0.1", OLD), other.clone()]));
@@ -106,7 +106,7 @@ fn an_older_or_shorter_or_identical_issued_certificate_is_no_alarm() {
 
 #[test]
 fn a_wildcard_that_was_issued_covers_the_name_that_is_served() {
-    let wildcard = Credential { x509: x509("0B", &["*.example.ca"]), ..issue(NEW) };
+    let wildcard = Credential { x509: x509("0B00000000000001", &["*.example.ca"]), ..issue(NEW) };
     let mut life = Life::with_defaults();
     let told: Vec<String> = life.run(at(EIGHT), Ok(vec![serve("10.0.0.1", OLD), wildcard])).iter().map(short).collect();
     assert!(told.contains(&"not_deployed now".to_owned()), "{told:?}");

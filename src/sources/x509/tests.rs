@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Serial;
 use proptest::prelude::*;
 use rcgen::{CertificateParams, DnType, DnValue, KeyPair, SerialNumber};
 
@@ -103,62 +104,6 @@ fn thumbprints_are_those_that_openssl_prints() {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     assert_eq!(hex(&read.sha1), "9926A75685069546159DE3540A578010542C4798");
     assert_eq!(hex(&read.sha256), "1672B2E9B8D820AF3DF5F08814D1557EF8C03F864C50A28EEEE69B9AC6B01F15");
-}
-
-#[test]
-fn a_serial_is_the_same_in_every_spelling() {
-    for (written, bytes) in [
-        ("0669D46C", Some(&[0x06, 0x69, 0xD4, 0x6C][..])),
-        ("669d46c", Some(&[0x06, 0x69, 0xD4, 0x6C])),
-        ("00:8f:de", Some(&[0x8F, 0xDE])),
-        (" 8F DE ", Some(&[0x8F, 0xDE])),
-        ("0x8FDE", Some(&[0x8F, 0xDE])),
-        ("0", Some(&[0])),
-        ("0000", Some(&[0])),
-        ("", None),
-        (":", None),
-        ("12G4", None),
-        ("８Ｆ", None),
-    ] {
-        assert_eq!(parse_serial(written).as_ref().map(Serial::as_bytes), bytes, "{written:?}");
-    }
-    assert_eq!(parse_serial(&"F".repeat(1_000)), None);
-    assert_eq!(Serial::from_bytes(&[0, 0x8F, 0xDE]), parse_serial("8FDE").unwrap());
-    assert_eq!(Serial::from_bytes(&[]).to_string(), "");
-    assert_eq!(Serial::from_bytes(&[0]).to_string(), "00");
-}
-
-#[test]
-fn two_descriptions_of_one_certificate_meet() {
-    let long = || parse_serial("0669D46CAE79EF684A69777490602485");
-    let known = |sha1: Option<u8>, serial, issuer: Option<&str>| Identity {
-        sha1: sha1.map(|byte| [byte; 20]),
-        serial,
-        issuer_cn: issuer.map(Text::clean),
-    };
-    for (why, a, b, same) in [
-        ("one thumbprint", known(Some(1), None, None), known(Some(1), long(), None), true),
-        (
-            "two thumbprints outweigh one serial",
-            known(Some(1), long(), Some("A")),
-            known(Some(2), long(), Some("A")),
-            false,
-        ),
-        ("serial and issuer", known(None, long(), Some("A")), known(Some(2), long(), Some("A")), true),
-        ("one serial of two issuers", known(None, long(), Some("A")), known(Some(2), long(), Some("B")), false),
-        ("a random serial alone", known(None, long(), None), known(Some(2), long(), Some("B")), true),
-        (
-            "a short serial alone",
-            known(None, parse_serial("01"), None),
-            known(None, parse_serial("1"), Some("B")),
-            false,
-        ),
-        ("nothing known", known(None, None, None), known(None, None, None), false),
-        ("nothing in common", known(Some(1), None, None), known(None, long(), Some("A")), false),
-    ] {
-        assert_eq!(same_certificate(&a, &b), same, "{why}");
-        assert_eq!(same_certificate(&b, &a), same, "{why}, the other way");
-    }
 }
 
 #[test]
@@ -300,7 +245,7 @@ proptest! {
         let at = cut % der.len();
         der[at] ^= flip;
         if let Ok(read) = parse_der(&der) {
-            prop_assert_eq!(parse_serial(&read.serial.to_string()), Some(read.serial));
+            prop_assert_eq!(Serial::parse(&read.serial.to_string()), Some(read.serial));
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Source `files`: the certificates in PEM files, as credentials.
+
+use super::ReadError;
+use super::files::{self, Found};
+use super::nodes::{dated, holder};
+use crate::config::FilesConfig;
+use crate::domain::{Credential, CredentialId, Kind, SourceName, Text, Trouble};
+
+#[derive(Debug)]
+pub struct Bundles {
+    name: SourceName,
+    paths: Vec<String>,
+}
+
+impl Bundles {
+    #[must_use]
+    pub fn new(name: &SourceName, config: &FilesConfig) -> Self {
+        Self { name: name.clone(), paths: config.paths.clone() }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    /// # Errors
+    /// When a pattern is none, or there are files and not one could be read.
+    pub async fn read(&self) -> Result<Vec<Credential>, ReadError> {
+        let paths = self.paths.clone();
+        let found = tokio::task::spawn_blocking(move || files::read_all(&paths)).await;
+        let found = found.map_err(|_| ReadError::new("reading the files was cut short"))?;
+        let found = found.map_err(|why| ReadError::new(&why.to_string()))?;
+        if let Some((path, Err(why))) = found.first().filter(|_| found.iter().all(|(_, outcome)| outcome.is_err())) {
+            let (so_many, path) = (found.len(), path.display());
+            return Err(ReadError::new(&format!("not one of {so_many} files could be read; the first, {path}: {why}")));
+        }
+        Ok(found.iter().map(|found| credential(&self.name, found)).collect())
+    }
+}
+
+fn credential(source: &SourceName, (path, outcome): &Found) -> Credential {
+    let path = path.display().to_string();
+    let serial = outcome.as_ref().map_or_else(|_| String::new(), |certificate| certificate.serial.to_string());
+    let bare = Credential {
+        id: CredentialId::file(&path, &serial),
+        source: source.clone(),
+        kind: Kind::CertificateFile,
+        holder: holder(&path),
+        label: Text::default(),
+        not_before: None,
+        expires_at: None,
+        enabled: true,
+        in_use: false,
+        x509: None,
+        trouble: None,
+    };
+    match outcome {
+        Ok(certificate) => {
+            let label =
+                certificate.subject_cn.clone().or_else(|| certificate.names.first().cloned()).unwrap_or_default();
+            dated(Credential { label, ..bare }, certificate)
+        }
+        // Which certificate it was cannot be said: whatever was known of the path is it.
+        Err(why) => Credential { trouble: Some(Trouble::Unresolved(Text::clean(&why.to_string()))), ..bare },
+    }
+}
