@@ -247,7 +247,7 @@ impl Year {
         if polled[0].error.is_none() {
             self.read.is_read_as(&self.now.keys, begun);
         }
-        if self.chance(3) {
+        if self.chance(1) {
             process = Process::start(&self.place).await;
         }
         for notice in process.notify().await {
@@ -263,7 +263,7 @@ impl Year {
             self.told.extend(message.notices.clone().into_iter().map(line));
             assert!(self.enqueued.insert(id.clone(), raw).is_none(), "{id}");
         }
-        if self.chance(3) {
+        if self.chance(1) {
             process.postman.deliver_next(Pick::Due).await.unwrap();
             process = Process::start(&self.place).await;
         }
