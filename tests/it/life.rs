@@ -238,10 +238,12 @@ async fn no_hint_token_or_client_secret_is_ever_written_anywhere() {
     let mut watcher = TestWatcher::start(scenario::mission(now), "2026-11-21", ONE_TEAM).await;
     let mut hints: BTreeSet<String> = watcher.directory().hints().into_iter().collect();
     watcher.days("2026-11-21", 12).await;
+    watcher.restart().await;
+    watcher.days("2026-12-03", 1).await;
     watcher.directory().add_secret(scenario::PEXIP_TEST, next_secret("2026-12-01"));
     hints.extend(watcher.directory().hints());
     watcher.tenant().revoke_tokens();
-    watcher.days("2026-12-03", 12).await;
+    watcher.days("2026-12-04", 11).await;
     watcher.tenant().faults().sign_in_down(true);
     watcher.tenant().revoke_tokens();
     watcher.days("2026-12-15", 2).await;

@@ -303,11 +303,11 @@ impl TestWatcher {
         self.news().iter().map(Mail::line).collect()
     }
 
-    /// So many days in a row, restarted at every tenth.
+    /// So many days in a row, restarted at every twentieth.
     pub async fn days(&mut self, from: &str, count: usize) -> Vec<String> {
         let mut told = Vec::new();
         for (nth, date) in dates(from, count).enumerate() {
-            if nth % 10 == 9 {
+            if nth % 20 == 19 {
                 self.restart().await;
             }
             told.extend(self.day(&date).await);

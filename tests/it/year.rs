@@ -133,7 +133,7 @@ impl Year {
             identities: HashSet::new(),
             place,
         };
-        for n in 0..25 {
+        for n in 0..18 {
             year.register(n);
         }
         year
@@ -219,7 +219,8 @@ impl Year {
             graph.always(at, fault);
         }
         mail.heal();
-        if self.chance(4) {
+        // Never for five days in a row, after which a message is given up.
+        if now > self.mail_is_down_until + days(1) && self.chance(4) {
             self.mail_is_down_until = now + days(self.rng.i64(1..4));
         }
         mail.down(now < self.mail_is_down_until);
@@ -246,7 +247,7 @@ impl Year {
         if polled[0].error.is_none() {
             self.read.is_read_as(&self.now.keys, begun);
         }
-        if self.chance(3) {
+        if self.chance(1) {
             process = Process::start(&self.place).await;
         }
         for notice in process.notify().await {
@@ -255,16 +256,18 @@ impl Year {
         }
         self.check_that_nobody_was_left_out(&process.told().await);
         for (id, raw, _) in self.place.messages_since(begun).await {
-            let message = crate::support::Mail::of_raw(&raw);
+            let mut message = crate::support::Mail::of_raw(&raw);
+            // What one message resolves, it resolves for what it tells anew.
+            message.notices.sort_by_key(|(kind, ..)| kind != "resolved");
             let line = |(kind, credential, step)| (message.to.clone(), credential, kind, step);
             self.told.extend(message.notices.clone().into_iter().map(line));
             assert!(self.enqueued.insert(id.clone(), raw).is_none(), "{id}");
         }
-        if self.chance(3) {
+        if self.chance(1) {
             process.postman.deliver_next(Pick::Due).await.unwrap();
             process = Process::start(&self.place).await;
         }
-        for _ in 0..4 {
+        for _ in 0..3 {
             process.deliver().await;
             self.place.clock.advance(SignedDuration::from_hours(2));
         }
@@ -297,7 +300,7 @@ impl Year {
             if key.from > now || self.read.is_superseded(key, now) {
                 continue;
             }
-            let team = if key.application % 3 == 0 { "idim" } else { "ccaas" };
+            let team = if key.application.is_multiple_of(3) { "idim" } else { "ccaas" };
             let told = by_key.remove(&(key.id.clone(), team)).unwrap_or_default();
             assert!(self.read.is_told(key, now, &told), "nobody heard of {key:?} on {now}: {told:?}");
         }
@@ -325,7 +328,8 @@ impl Year {
             assert!(self.enqueued[&mail.id] == mail.raw, "{} arrived changed", mail.id);
             *arrived.entry(mail.id).or_default() += 1;
         }
-        assert!(self.enqueued.keys().all(|id| arrived.contains_key(id)), "a message is lost");
+        let lost: Vec<&String> = self.enqueued.keys().filter(|id| !arrived.contains_key(*id)).collect();
+        assert!(lost.is_empty(), "lost: {lost:?}");
         assert!(arrived.values().any(|copies| *copies > 1), "no answer was ever lost: the year was too quiet");
     }
 }
@@ -348,7 +352,7 @@ async fn live_through(seed: u64) {
     let kinds: BTreeSet<&str> = year.told.iter().map(|told| &*told.2).collect();
     let all = ["expired", "expiring", "resolved", "retiring", "source_stale"];
     assert!(
-        kinds == BTreeSet::from(all) && year.told.len() > 200,
+        kinds == BTreeSet::from(all) && year.told.len() > 150,
         "the year was too quiet: {kinds:?}, {}",
         year.told.len()
     );
@@ -357,11 +361,7 @@ async fn live_through(seed: u64) {
 }
 
 #[tokio::test]
-async fn in_a_year_of_chance_nobody_is_left_out_and_nothing_is_told_twice() {
-    live_through(1).await;
-}
-
-#[tokio::test]
-async fn nor_in_another_year() {
-    live_through(20_261_121).await;
+async fn in_years_of_chance_nobody_is_left_out_and_nothing_is_told_twice() {
+    // Side by side, since most of a year is waiting for answers.
+    tokio::join!(live_through(1), live_through(20_261_121));
 }
