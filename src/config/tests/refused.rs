@@ -119,19 +119,14 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "plain http",
     ),
     (
-        "[sources.f]\ntype = \"files\"\npaths = [ \"/a.pem\" ]",
-        "sources.f.type",
+        "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net\"",
+        "sources.v.type",
         "remove the source or keep its dates under a `declared` source",
     ),
     (
-        "[sources.n]\ntype = \"tls\"\ntargets = [ \"a.example.ca:443\" ]\ntimeout = \"10s\"\nroots = { file = \"/r.pem\" }",
-        "sources.n.type",
-        "`type = \"tls\"` is not built",
-    ),
-    (
-        "[sources.f]\ntype = \"files\"\npaths = [ \"/certs/*.pem\" ]",
-        "sources.f.type",
-        "`type = \"files\"` is not built",
+        "[sources.n]\ntype = \"tls\"\ntargets = [ { host = \"a.example.ca\", port = 25, starttls = \"nntp\" } ]",
+        "sources.n.targets[0].starttls",
+        "nntp",
     ),
     // Declared dates.
     ("[sources.d]\ntype = \"declared\"", "sources.d.credentials", "is missing"),
