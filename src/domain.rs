@@ -11,7 +11,7 @@ mod policy;
 mod team;
 mod text;
 
-pub use credential::{Credential, Holder, Kind, SourceName};
+pub use credential::{ById, Credential, Holder, Kind, SourceName};
 pub use ident::{CredentialId, DirectoryObject, Ident};
 pub use notice::{Notice, NoticeKey, NoticeKind, Step, Subject};
 pub use period::{Period, PeriodError, Threshold, Unit};

@@ -1,7 +1,7 @@
 //! Previous inventory + this poll's readings -> the next inventory, and what changed for the store.
 
 use super::{Entry, Inventory, SourceState};
-use crate::domain::{Credential, CredentialId, SourceName, Text};
+use crate::domain::{ById, Credential, CredentialId, SourceName, Text};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Reading {
     pub system: &'static str,
     /// When the attempt began.
     pub at: Timestamp,
-    pub outcome: Result<Vec<Credential>, Text>,
+    pub outcome: Result<Vec<Arc<Credential>>, Text>,
 }
 
 /// What the store has to write so that it holds the new inventory.
@@ -45,7 +45,7 @@ pub fn reconcile(
     known.extend(previous.entries().iter().map(|entry| (&entry.credential.id, entry)));
 
     let mut entries: Vec<Entry> = Vec::with_capacity(previous.entries().len());
-    let mut placed: HashSet<CredentialId> = HashSet::new();
+    let mut placed: HashSet<ById> = HashSet::new();
     let mut read: HashSet<SourceName> = HashSet::new();
     for reading in readings {
         let Some(state) = sources.iter_mut().find(|state| state.name == reading.source) else { continue };
@@ -59,7 +59,7 @@ pub fn reconcile(
                 read.insert(reading.source);
                 for credential in credentials {
                     // One id, one entry: where two sources list the same thing, the first keeps it.
-                    if placed.insert(credential.id.clone()) {
+                    if placed.insert(ById(Arc::clone(&credential))) {
                         entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                     }
                 }
@@ -90,13 +90,16 @@ pub fn reconcile(
     (Inventory::new(entries, sources), changes)
 }
 
-/// An entry for what is there now: the old one, untouched and shared, where nothing about it changed.
-fn sighted(known: Option<&Entry>, credential: Credential, now: Timestamp, changes: &mut Changes) -> Entry {
+/// An entry for what is there now: the old one where nothing about it changed. It takes the source's own copy in any case, which
+/// the source may hand out again at the next poll, so that there are never two for long.
+fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, changes: &mut Changes) -> Entry {
     match known {
-        Some(entry) if *entry.credential == credential && entry.missing_since.is_none() => entry.clone(),
+        Some(entry) if entry.credential == credential && entry.missing_since.is_none() => {
+            Entry { credential, ..entry.clone() }
+        }
         known => {
             let first_seen = known.map_or(now, |entry| entry.first_seen);
-            let entry = Entry { credential: Arc::new(credential), first_seen, missing_since: None };
+            let entry = Entry { credential, first_seen, missing_since: None };
             changes.upserts.push(entry.clone());
             entry
         }
@@ -152,7 +155,7 @@ mod tests {
             source: SourceName::new(source),
             system: "entra",
             at: at(when),
-            outcome: outcome.map_err(Text::clean),
+            outcome: outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean),
         }
     }
 
@@ -189,12 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_poll_writes_nothing_and_shares_what_it_knew() {
+    fn an_unchanged_poll_writes_nothing_and_holds_what_the_source_holds() {
         let before = one_secret_seen_on_day_1();
-        let again = vec![reading("a", DAY2, Ok(vec![secret("a", "x", END)]))];
-        let (after, changes) = reconcile(&before, &states(&["a"]), again, at(DAY2));
+        let again = Arc::new(secret("a", "x", END));
+        let reading = Reading { outcome: Ok(vec![again.clone()]), ..reading("a", DAY2, Ok(vec![])) };
+        let (after, changes) = reconcile(&before, &states(&["a"]), vec![reading], at(DAY2));
         assert_eq!(changes, Changes::default());
-        assert!(Arc::ptr_eq(&before.entries()[0].credential, &after.entries()[0].credential));
+        assert_eq!(after.entries(), before.entries());
+        assert!(Arc::ptr_eq(&again, &after.entries()[0].credential));
     }
 
     #[test]
