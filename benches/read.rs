@@ -64,7 +64,7 @@ fn several(arguments: &[String]) {
 }
 
 /// As the service reads: in a task, on a runtime of several threads.
-fn read(source: &Arc<Source>, runtime: &tokio::runtime::Runtime) -> Vec<Credential> {
+fn read(source: &Arc<Source>, runtime: &tokio::runtime::Runtime) -> Vec<Arc<Credential>> {
     let (source, now) = (Arc::clone(source), Clock::System.now());
     let task = runtime.spawn(async move { source.read(Patience::SHORT, now).await });
     runtime.block_on(task).unwrap().unwrap()
@@ -88,12 +88,12 @@ fn connect(url: &str, tenant_id: &str, client_id: &str) -> Arc<Source> {
 }
 
 /// The memory that credentials take, in MB, with the allocator's own share.
-fn size(credentials: &[Credential]) -> f64 {
+fn size(credentials: &[Arc<Credential>]) -> f64 {
     let block = |bytes: usize| if bytes == 0 { 0 } else { (bytes + 8).max(32).next_multiple_of(16) };
     let (mut bytes, mut last) = (size_of_val(credentials), std::ptr::null());
     for credential in credentials {
         let holder = &credential.holder;
-        bytes += block(credential.label.as_str().len());
+        bytes += block(16 + size_of::<Credential>()) + block(credential.label.as_str().len());
         if !std::ptr::eq(last, &raw const **holder) {
             last = &raw const **holder;
             let tags = &holder.team_tags;

@@ -12,7 +12,7 @@ mod team;
 mod text;
 mod x509;
 
-pub use credential::{Credential, Holder, Kind, SourceName, Trouble};
+pub use credential::{ById, Credential, Holder, Kind, SourceName, Trouble};
 pub use ident::{CredentialId, DirectoryObject, Ident};
 pub use notice::{Families, Family, Notice, NoticeKey, NoticeKind, Step, Subject};
 pub use period::{Period, PeriodError, Threshold, Unit};

@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::config::{Config, System};
 use crate::domain::{Credential, SourceName, Text};
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -147,14 +148,16 @@ impl Source {
         }
     }
 
-    /// Everything that stands there at present. The caller sets the deadline of the whole; a read may be dropped at any point.
+    /// Everything that stands there at present; the same thing as before where it has not changed. The caller sets the deadline of the whole; a read may be dropped at any point.
     ///
     /// # Errors
     /// When any part could not be read: there is no partial snapshot.
-    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
+    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Arc<Credential>>, ReadError> {
         match self {
             Self::Entra(entra) => entra.read(patience, now).await,
-            Self::Digicert(digicert) => digicert.read(patience, now).await,
+            Self::Digicert(digicert) => {
+                digicert.read(patience, now).await.map(|all| all.into_iter().map(Arc::new).collect())
+            }
             Self::Tls(nodes) => nodes.read(now).await,
             Self::Files(bundles) => bundles.read().await,
             Self::Declared(declared) => Ok(declared.read()),

@@ -9,6 +9,7 @@ use super::{Decision, Ledger, World, decide};
 use crate::domain::{Credential, Notice, Policy, SourceName, Text};
 use crate::inventory::{Inventory, Reading, SourceState, reconcile};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 /// A watch without a process: an inventory, what has been told, and a policy. Each [`run`](Self::run) is a poll and a notify.
 pub struct Life {
@@ -30,7 +31,8 @@ impl Life {
     pub fn poll(&mut self, now: Timestamp, outcome: Result<Vec<Credential>, &str>) {
         let source = SourceName::new("entra");
         let configured = [SourceState::unknown(source.clone(), "entra")];
-        let reading = Reading { source, system: "entra", at: now, outcome: outcome.map_err(Text::clean) };
+        let outcome = outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean);
+        let reading = Reading { source, system: "entra", at: now, outcome };
         self.inventory = reconcile(&self.inventory, &configured, vec![reading], now).0;
     }
 

@@ -248,7 +248,15 @@ fn generated(n: u32, now: Timestamp) -> Record {
     let id = made_up_id(&["generated", &number]);
     let mut record =
         Record::named(&format!("generated-application-{n:06}"), id, made_up_id(&["generated-app", &number]));
-    record.tags = if n.is_multiple_of(4) { vec![format!("team:team{}", n % 40)] } else { Vec::new() };
+    // About as many bytes as a real one has.
+    record.tags = vec![
+        "WindowsAzureActiveDirectoryIntegratedApp".to_owned(),
+        format!("costcentre:4711-{n:06}"),
+        "contact:platform-operations@example.ca".to_owned(),
+    ];
+    if n.is_multiple_of(4) {
+        record.tags.push(format!("team:team{}", n % 40));
+    }
     let day = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
     let end = now + day(n * 37 % 700) - day(30) + SignedDuration::from_nanos(i64::from(n % 2) * 123_456_700);
     record.push_secret(Secret::labelled("client secret").from(end - day(730)).until(end));

@@ -2,7 +2,9 @@
 
 use super::{CredentialId, Ident, Text, X509};
 use jiff::Timestamp;
+use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -174,6 +176,30 @@ impl Credential {
         self.expires_at.is_some_and(|end| end < now)
     }
 }
+
+/// A credential in a set, where its id tells it from the others.
+#[derive(Clone, Debug)]
+pub struct ById(pub Arc<Credential>);
+
+impl Borrow<CredentialId> for ById {
+    fn borrow(&self) -> &CredentialId {
+        &self.0.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Previous inventory + this poll's readings -> the next inventory, and what changed for the store.
 
 use super::{Entry, Inventory, SourceState};
-use crate::domain::{Credential, CredentialId, SourceName, Text, Trouble};
+use crate::domain::{ById, Credential, CredentialId, SourceName, Text, Trouble};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Reading {
     pub system: &'static str,
     /// When the attempt began.
     pub at: Timestamp,
-    pub outcome: Result<Vec<Credential>, Text>,
+    pub outcome: Result<Vec<Arc<Credential>>, Text>,
 }
 
 /// What the store has to write so that it holds the new inventory.
@@ -45,7 +45,7 @@ pub fn reconcile(
     known.extend(previous.entries().iter().map(|entry| (&entry.credential.id, entry)));
 
     let mut entries: Vec<Entry> = Vec::with_capacity(previous.entries().len());
-    let mut placed: HashSet<CredentialId> = HashSet::new();
+    let mut placed: HashSet<ById> = HashSet::new();
     let mut read: HashSet<SourceName> = HashSet::new();
     for reading in readings {
         let Some(state) = sources.iter_mut().find(|state| state.name == reading.source) else { continue };
@@ -62,13 +62,13 @@ pub fn reconcile(
                     let had = unresolved(previous, &credential);
                     if !had.is_empty() {
                         for credential in had {
-                            placed.insert(credential.id.clone());
+                            placed.insert(ById(Arc::clone(&credential)));
                             entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                         }
                         continue;
                     }
                     // One id, one entry: where two sources list the same thing, the first keeps it.
-                    if placed.insert(credential.id.clone()) {
+                    if placed.insert(ById(Arc::clone(&credential))) {
                         entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                     }
                 }
@@ -99,15 +99,18 @@ pub fn reconcile(
     (Inventory::new(entries, sources), changes)
 }
 
-/// An entry for what is there now: the old one, untouched and shared, where nothing about it changed.
-fn sighted(known: Option<&Entry>, credential: Credential, now: Timestamp, changes: &mut Changes) -> Entry {
+/// An entry for what is there now: the old one where nothing about it changed. It takes the source's own copy in any case, which
+/// the source may hand out again at the next poll, so that there are never two for long.
+fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, changes: &mut Changes) -> Entry {
     let credential = remembering_dates(known, credential);
     match known {
-        Some(entry) if *entry.credential == credential && entry.missing_since.is_none() => entry.clone(),
+        Some(entry) if entry.credential == credential && entry.missing_since.is_none() => {
+            Entry { credential, ..entry.clone() }
+        }
         known => {
             let first_seen = known.map_or(now, |entry| entry.first_seen);
             let trouble_since = credential.trouble.as_ref().map(|trouble| since(trouble, known, now));
-            let entry = Entry { credential: Arc::new(credential), first_seen, trouble_since, missing_since: None };
+            let entry = Entry { credential, first_seen, trouble_since, missing_since: None };
             changes.upserts.push(entry.clone());
             entry
         }
@@ -116,7 +119,7 @@ fn sighted(known: Option<&Entry>, credential: Credential, now: Timestamp, change
 
 /// What `fresh`'s holder had, as unreachable, where `fresh` only says that its holder could not be looked up. Nothing for any
 /// other credential.
-fn unresolved(previous: &Inventory, fresh: &Credential) -> Vec<Credential> {
+fn unresolved(previous: &Inventory, fresh: &Credential) -> Vec<Arc<Credential>> {
     let Some(Trouble::Unresolved(why)) = &fresh.trouble else { return Vec::new() };
     let siblings = previous.entries().iter().filter(|entry| {
         let known = &entry.credential;
@@ -124,21 +127,23 @@ fn unresolved(previous: &Inventory, fresh: &Credential) -> Vec<Credential> {
             && known.id != fresh.id
             && (known.kind, &known.source, &known.holder.id) == (fresh.kind, &fresh.source, &fresh.holder.id)
     });
-    let silent =
-        |entry: &Entry| Credential { trouble: Some(Trouble::Unreachable(why.clone())), ..(*entry.credential).clone() };
+    let silent = |entry: &Entry| {
+        let trouble = Some(Trouble::Unreachable(why.clone()));
+        Arc::new(Credential { trouble, ..(*entry.credential).clone() })
+    };
     siblings.map(silent).collect()
 }
 
 /// What could not be read keeps the dates of the last time it could.
-fn remembering_dates(known: Option<&Entry>, fresh: Credential) -> Credential {
+fn remembering_dates(known: Option<&Entry>, fresh: Arc<Credential>) -> Arc<Credential> {
     match (&fresh.trouble, known.map(|entry| &*entry.credential)) {
-        (Some(trouble), Some(known)) if trouble.is_unreachable() => Credential {
+        (Some(trouble), Some(known)) if trouble.is_unreachable() => Arc::new(Credential {
             not_before: known.not_before,
             expires_at: known.expires_at,
             x509: known.x509.clone(),
             label: known.label.clone(),
-            ..fresh
-        },
+            ..(*fresh).clone()
+        }),
         _ => fresh,
     }
 }
@@ -202,7 +207,7 @@ mod tests {
             source: SourceName::new(source),
             system: "entra",
             at: at(when),
-            outcome: outcome.map_err(Text::clean),
+            outcome: outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean),
         }
     }
 
@@ -239,12 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_poll_writes_nothing_and_shares_what_it_knew() {
+    fn an_unchanged_poll_writes_nothing_and_holds_what_the_source_holds() {
         let before = one_secret_seen_on_day_1();
-        let again = vec![reading("a", DAY2, Ok(vec![secret("a", "x", END)]))];
-        let (after, changes) = reconcile(&before, &states(&["a"]), again, at(DAY2));
+        let again = Arc::new(secret("a", "x", END));
+        let reading = Reading { outcome: Ok(vec![again.clone()]), ..reading("a", DAY2, Ok(vec![])) };
+        let (after, changes) = reconcile(&before, &states(&["a"]), vec![reading], at(DAY2));
         assert_eq!(changes, Changes::default());
-        assert!(Arc::ptr_eq(&before.entries()[0].credential, &after.entries()[0].credential));
+        assert_eq!(after.entries(), before.entries());
+        assert!(Arc::ptr_eq(&again, &after.entries()[0].credential));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::files::{self, Found};
 use super::nodes::{dated, holder};
 use crate::config::FilesConfig;
 use crate::domain::{Credential, CredentialId, Kind, SourceName, Text, Trouble};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub struct Bundles {
@@ -25,7 +26,7 @@ impl Bundles {
 
     /// # Errors
     /// When a pattern is none, or there are files and not one could be read.
-    pub async fn read(&self) -> Result<Vec<Credential>, ReadError> {
+    pub async fn read(&self) -> Result<Vec<Arc<Credential>>, ReadError> {
         let paths = self.paths.clone();
         let found = tokio::task::spawn_blocking(move || files::read_all(&paths)).await;
         let found = found.map_err(|_| ReadError::new("reading the files was cut short"))?;
@@ -34,7 +35,7 @@ impl Bundles {
             let (so_many, path) = (found.len(), path.display());
             return Err(ReadError::new(&format!("not one of {so_many} files could be read; the first, {path}: {why}")));
         }
-        Ok(found.iter().map(|found| credential(&self.name, found)).collect())
+        Ok(found.iter().map(|found| Arc::new(credential(&self.name, found))).collect())
     }
 }
 

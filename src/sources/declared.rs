@@ -7,13 +7,13 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Declared {
     name: SourceName,
-    credentials: Vec<Credential>,
+    credentials: Vec<Arc<Credential>>,
 }
 
 impl Declared {
     #[must_use]
     pub fn new(name: &SourceName, declarations: &[Declaration]) -> Self {
-        let credentials = declarations.iter().map(|declaration| credential(name, declaration)).collect();
+        let credentials = declarations.iter().map(|declaration| Arc::new(credential(name, declaration))).collect();
         Self { name: name.clone(), credentials }
     }
 
@@ -23,7 +23,7 @@ impl Declared {
     }
 
     #[must_use]
-    pub fn read(&self) -> Vec<Credential> {
+    pub fn read(&self) -> Vec<Arc<Credential>> {
         self.credentials.clone()
     }
 }

@@ -4,6 +4,7 @@
 //! [`fold`] what counts as a credential.
 
 mod fold;
+mod known;
 mod listing;
 mod page;
 mod workbench;
@@ -17,7 +18,9 @@ use crate::config::{Azure, EntraConfig};
 use crate::domain::{Credential, CredentialId, DirectoryObject, Ident, SourceName};
 use fold::Fold;
 use jiff::Timestamp;
+use known::Known;
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 use workbench::Workbench;
 
@@ -27,6 +30,8 @@ pub struct Entra {
     config: EntraConfig,
     graph: Http,
     workbench: Workbench,
+    /// Of the last read that succeeded.
+    known: Mutex<Arc<Known>>,
 }
 
 impl Entra {
@@ -53,7 +58,7 @@ impl Entra {
         let graph = Http::new(&config.graph_url, Access::Tokens(Box::new(tokens)), graph::MANNER, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
         let workbench = Workbench::start().map_err(|error| ConnectError::new(&format!("sources.{name}"), error))?;
-        Ok(Self { name: name.clone(), config: config.clone(), graph, workbench })
+        Ok(Self { name: name.clone(), config: config.clone(), graph, workbench, known: Mutex::default() })
     }
 
     #[must_use]
@@ -70,11 +75,12 @@ impl Entra {
     ///
     /// # Errors
     /// When either listing did not reach its end.
-    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
+    pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Arc<Credential>>, ReadError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let list = async |object, wanted: bool| {
             // The two wait at the same time, so each may use the whole patience.
             let waiting = Waiting { left: patience.waiting };
-            let fold = Fold::new(&self.name, object, now);
+            let fold = Fold::new(&self.name, object, now, Arc::clone(&known));
             if wanted {
                 listing::read(&self.graph, &self.workbench, self.first(object), fold, waiting).await
             } else {
@@ -85,7 +91,9 @@ impl Entra {
             list(DirectoryObject::Application, self.config.applications),
             list(DirectoryObject::ServicePrincipal, self.config.service_principals),
         )?;
-        Ok(merge(applications, principals))
+        let all = merge(applications, principals);
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::of(&all));
+        Ok(all)
     }
 
     /// The first page's address. Only what is used is asked for; 999 is the most that a page can hold.
@@ -108,10 +116,10 @@ impl Entra {
 ///
 /// Make sure that: an object that Graph repeats on a later page counts once, as it was seen last; and a key that is reported by
 /// application and principal is one credential, the application's.
-fn merge(mut applications: Vec<Credential>, mut principals: Vec<Credential>) -> Vec<Credential> {
+fn merge(mut applications: Vec<Arc<Credential>>, mut principals: Vec<Arc<Credential>>) -> Vec<Arc<Credential>> {
     keep_last(&mut applications);
     keep_last(&mut principals);
-    let key = |credential: &Credential| -> Option<(Ident, Ident)> {
+    let key = |credential: &Arc<Credential>| -> Option<(Ident, Ident)> {
         Some((credential.holder.app_id.clone()?, credential.id.key_id()?.clone()))
     };
     let principals_keys: HashSet<(Ident, Ident)> = principals.iter().filter_map(key).collect();
@@ -124,7 +132,7 @@ fn merge(mut applications: Vec<Credential>, mut principals: Vec<Credential>) -> 
     applications
 }
 
-fn keep_last(credentials: &mut Vec<Credential>) {
+fn keep_last(credentials: &mut Vec<Arc<Credential>>) {
     let mut seen: HashSet<&CredentialId> = HashSet::with_capacity(credentials.len());
     let mut last: Vec<bool> = credentials.iter().rev().map(|credential| seen.insert(&credential.id)).collect();
     if seen.len() < credentials.len() {

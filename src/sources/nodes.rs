@@ -48,13 +48,13 @@ impl Nodes {
 
     /// # Errors
     /// When not one target could be read.
-    pub async fn read(&self, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
+    pub async fn read(&self, now: Timestamp) -> Result<Vec<Arc<Credential>>, ReadError> {
         let found = tls::probe_all(self.targets.clone(), DEFAULT_LIMIT, self.timeout, &self.trust, now).await;
         if let Some((_, Err(why))) = found.first().filter(|_| found.iter().all(|(_, outcome)| outcome.is_err())) {
             let so_many = found.len();
             return Err(ReadError::new(&format!("not one of {so_many} targets could be read; the first: {why}")));
         }
-        Ok(found.iter().map(|found| credential(&self.name, found)).collect())
+        Ok(found.iter().map(|found| Arc::new(credential(&self.name, found))).collect())
     }
 }
 

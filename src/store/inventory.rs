@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// Rows a statement: 22 columns each, well below SQLite's 32,766 parameters.
 const BATCH: usize = 500;
 
+/// Rows that are read together at the start.
+const PART: i64 = 2_000;
+
 impl Store {
     /// All that was known when it was last written. `systems` names the configured sources' types; others are left out.
     ///
@@ -18,15 +21,24 @@ impl Store {
     /// When the state cannot be read.
     pub async fn inventory(&self, configured: &[SourceState]) -> Result<Inventory, StoreError> {
         let mut connection = self.connection().await;
-        let rows = sqlx::query("SELECT * FROM sources").fetch_all(&mut *connection).await?;
+        let mut transaction = connection.begin().await?;
+        let rows = sqlx::query("SELECT * FROM sources").fetch_all(&mut *transaction).await?;
         let sources = rows.iter().filter_map(|row| source(row, configured)).collect();
-        let rows =
-            sqlx::query("SELECT * FROM credentials ORDER BY source, holder_id").fetch_all(&mut *connection).await?;
-        let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
-        for row in rows {
-            let siblings = entries.last().map(|entry| entry.credential.holder.clone());
-            entries.push(entry(&row, siblings)?);
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut last = String::new();
+        // A part at a time: as rows, they take several times what they come to.
+        loop {
+            let next = sqlx::query("SELECT * FROM credentials WHERE id > $1 ORDER BY id LIMIT $2");
+            let rows = next.bind(last).bind(PART).fetch_all(&mut *transaction).await?;
+            let Some(end) = rows.last() else { break };
+            last = end.get("id");
+            for row in &rows {
+                // A directory's id names the holder first: siblings follow one another.
+                let siblings = entries.last().map(|entry| entry.credential.holder.clone());
+                entries.push(entry(row, siblings)?);
+            }
         }
+        entries.shrink_to_fit();
         Ok(Inventory::new(entries, sources))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns what counts as one credential and what is left out. Pure: knows nothing of requests and pages.
 
+use super::known::Known;
 use super::page::{Key, Object, PageError, read};
 use crate::domain::{Credential, CredentialId, DirectoryObject, Holder, Ident, Kind, SourceName, Text};
 use jiff::Timestamp;
@@ -16,12 +17,13 @@ pub(super) struct Fold {
     source: SourceName,
     object: DirectoryObject,
     now: Timestamp,
-    pub credentials: Vec<Credential>,
+    known: Arc<Known>,
+    pub credentials: Vec<Arc<Credential>>,
 }
 
 impl Fold {
-    pub fn new(source: &SourceName, object: DirectoryObject, now: Timestamp) -> Self {
-        Self { source: source.clone(), object, now, credentials: Vec::new() }
+    pub fn new(source: &SourceName, object: DirectoryObject, now: Timestamp, known: Arc<Known>) -> Self {
+        Self { source: source.clone(), object, now, known, credentials: Vec::new() }
     }
 
     /// Adds a page's credentials and gives the link to the next page.
@@ -42,15 +44,13 @@ impl Fold {
         let holder = Arc::new(holder(object)?);
         let signing: Vec<&Key<'_>> = keys.iter().filter(|key| has_usage(key, "Sign")).collect();
         for key in passwords.iter().filter(|key| !signing.iter().any(|sign| is_password_of(key, sign))) {
-            self.add(&holder, Kind::ClientSecret, key)?;
+            self.add(&holder, Kind::ClientSecret, key, false)?;
         }
         for key in keys {
             if has_usage(key, "Sign") {
-                let in_use = is_preferred(object, key)?;
-                let credential = self.add(&holder, Kind::SamlSigningCertificate, key)?;
-                credential.in_use = in_use;
+                self.add(&holder, Kind::SamlSigningCertificate, key, is_preferred(object, key)?)?;
             } else if !signing.iter().any(|sign| is_other_half_of(key, sign)) {
-                self.add(&holder, Kind::ClientCertificate, key)?;
+                self.add(&holder, Kind::ClientCertificate, key, false)?;
             }
         }
         if object.service_principal_type.as_deref() == Some("ManagedIdentity") {
@@ -59,7 +59,7 @@ impl Fold {
         Ok(())
     }
 
-    fn add(&mut self, holder: &Arc<Holder>, kind: Kind, key: &Key<'_>) -> Result<&mut Credential, String> {
+    fn add(&mut self, holder: &Arc<Holder>, kind: Kind, key: &Key<'_>, in_use: bool) -> Result<(), String> {
         let key_id = key.key_id.as_deref().filter(|id| !id.is_empty());
         let key_id = key_id.ok_or_else(|| format!("{} {} has a key without keyId", self.object.as_str(), holder.id))?;
         let wrong = |field: &str| {
@@ -68,7 +68,7 @@ impl Fold {
         };
         let end = instant(key.end_date_time.as_deref()).ok_or_else(|| wrong("endDateTime"))?;
         let start = instant(key.start_date_time.as_deref()).ok_or_else(|| wrong("startDateTime"))?;
-        self.credentials.push(Credential {
+        self.credentials.push(self.known.or_new(Credential {
             id: CredentialId::directory(self.object, holder.id.clone(), Ident::new(key_id)),
             source: self.source.clone(),
             kind,
@@ -82,12 +82,11 @@ impl Fold {
             },
             expires_at: if let Date::At(end) = end { Some(end) } else { None },
             enabled: true,
-            in_use: false,
+            in_use,
             x509: None,
             trouble: None,
-        });
-        let last = self.credentials.len() - 1;
-        Ok(&mut self.credentials[last])
+        }));
+        Ok(())
     }
 
     /// The platform renews a managed identity's certificates; only where it has failed to (all have ended) is there something
@@ -177,19 +176,20 @@ mod tests {
 
     const NOW: &str = "2026-11-21T16:00:00Z";
 
-    fn fold(object: DirectoryObject, body: &str) -> Result<Vec<Credential>, PageError> {
-        let mut fold = Fold::new(&SourceName::new("entra"), object, NOW.parse().unwrap());
+    fn fold(object: DirectoryObject, body: &str) -> Result<Vec<Arc<Credential>>, PageError> {
+        let known = Arc::default();
+        let mut fold = Fold::new(&SourceName::new("entra"), object, NOW.parse().unwrap(), known);
         fold.page(body.as_bytes())?;
         Ok(fold.credentials)
     }
 
-    fn principal(fields: &str) -> Vec<Credential> {
+    fn principal(fields: &str) -> Vec<Arc<Credential>> {
         fold(DirectoryObject::ServicePrincipal, &format!(r#"{{"value":[{{"id":"o","appId":"a",{fields}}}]}}"#)).unwrap()
     }
 
     /// Kind, key id, label, end, and whether it is in use.
-    fn lines(credentials: &[Credential]) -> Vec<String> {
-        let line = |c: &Credential| {
+    fn lines(credentials: &[Arc<Credential>]) -> Vec<String> {
+        let line = |c: &Arc<Credential>| {
             let end = c.expires_at.map_or("never".to_owned(), |end| end.to_string());
             let key = c.id.key_id().unwrap().to_string();
             format!("{} {} {}.. {:?} {end} {}", c.holder.name, c.kind, &key[..key.len().min(4)], c.label, c.in_use)
@@ -260,7 +260,7 @@ mod tests {
             let preferred = r#""preferredTokenSigningKeyEndDateTime":"2027-01-01T00:00:00.0000000Z""#;
             let read =
                 principal(&format!(r#"{preferred},"keyCredentials":[{keys}],"passwordCredentials":[{passwords}]"#));
-            let line = |c: &Credential| {
+            let line = |c: &Arc<Credential>| {
                 format!("{} {}{}", c.kind, c.id.key_id().unwrap(), if c.in_use { " in use" } else { "" })
             };
             read.iter().map(line).collect::<Vec<_>>()

@@ -10,6 +10,7 @@ use crate::domain::Credential;
 use crate::sources::ReadError;
 use crate::sources::http::{Http, Refusal, Waiting};
 use std::collections::HashSet;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -23,7 +24,7 @@ pub(super) async fn read(
     first: Url,
     fold: Fold,
     mut waiting: Waiting,
-) -> Result<Vec<Credential>, ReadError> {
+) -> Result<Vec<Arc<Credential>>, ReadError> {
     let mut trail = Trail::new(first);
     let mut parser = Parser::new(workbench, fold);
     let mut returns = 0;
@@ -161,7 +162,7 @@ impl<'w> Parser<'w> {
     }
 
     /// Everything that was on the pages.
-    fn credentials(self) -> Result<Vec<Credential>, ReadError> {
+    fn credentials(self) -> Result<Vec<Arc<Credential>>, ReadError> {
         self.fold.map(|fold| fold.credentials).ok_or_else(|| cut_short("the listing"))
     }
 }
