@@ -50,7 +50,7 @@ impl Entra {
         clock: &Clock,
         limits: Limits,
     ) -> Result<Self, ConnectError> {
-        let graph = Http::new(&config.graph_url, Access::Tokens(tokens), graph::MANNER, clock, limits)
+        let graph = Http::new(&config.graph_url, Access::Tokens(Box::new(tokens)), graph::MANNER, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
         let workbench = Workbench::start().map_err(|error| ConnectError::new(&format!("sources.{name}"), error))?;
         Ok(Self { name: name.clone(), config: config.clone(), graph, workbench })

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(in crate::sources) enum Access {
     /// As a bearer; one that was refused is renewed once.
-    Tokens(Tokens),
+    Tokens(Box<Tokens>),
     Key(Key),
 }
 
