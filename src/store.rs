@@ -145,6 +145,7 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
     let migrator = Migrator::with_migrations(vec![
         step(1, "first", include_str!("store/migrations/0001_first.sql")),
         step(2, "certificates", include_str!("store/migrations/0002_certificates.sql")),
+        step(3, "orders", include_str!("store/migrations/0003_orders.sql")),
     ]);
     // Another process may be doing the same at this moment: then the second look finds it done.
     let mut outcome = migrator.run_direct(None, &mut *connection, false).await;

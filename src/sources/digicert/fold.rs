@@ -60,7 +60,7 @@ impl Fold {
             // Listed twice: what the first place lacked may stand in the second.
             let known = &mut self.credentials[*place];
             known.not_before = known.not_before.or(not_before);
-            known.x509 = complete(known.x509.take(), x509(certificate));
+            known.x509 = complete(known.x509.take(), x509(order, certificate));
             return Ok(());
         }
         self.places.insert((order_id, id), self.credentials.len());
@@ -75,7 +75,7 @@ impl Fold {
             expires_at,
             enabled: true,
             in_use: false,
-            x509: x509(certificate).map(Arc::new),
+            x509: x509(order, certificate).map(Arc::new),
             trouble: None,
         });
         Ok(())
@@ -94,7 +94,8 @@ impl Fold {
     }
 }
 
-/// The product's name alone: anything of the order's own would keep a renewal from counting as its predecessor's successor.
+/// The product's name alone: anything of the order's own, such as its number or end, would keep a renewal from counting as its
+/// predecessor's successor.
 fn label(order: &Order) -> Text {
     let product = order.product.as_ref();
     let name = product.and_then(|product| product.name.text().or(product.name_id.text()));
@@ -107,7 +108,7 @@ pub(super) fn is_withdrawn(status: &Word) -> bool {
     status.text().is_some_and(|status| withdrawn.iter().any(|word| status.eq_ignore_ascii_case(word)))
 }
 
-fn x509(certificate: &Certificate) -> Option<X509> {
+fn x509(order: &Order, certificate: &Certificate) -> Option<X509> {
     let names = certificate.dns_names.iter().flatten().chain([&certificate.common_name]);
     let mut names: Vec<Text> =
         names.filter_map(|name| Some(Text::clean(&name.text()?.trim_end_matches('.').to_lowercase()))).collect();
@@ -118,6 +119,8 @@ fn x509(certificate: &Certificate) -> Option<X509> {
         issuer: None,
         sha1: certificate.thumbprint.text().and_then(sha1),
         names: names.into(),
+        // For people only; what cannot be read here is no reason to lose a certificate.
+        paid_until: end_of(&order.order_valid_till).unwrap_or_default(),
     })
 }
 
@@ -282,6 +285,11 @@ mod tests {
         );
         let x509 = fold.credentials[0].x509.as_ref().unwrap();
         assert_eq!(x509.serial.to_string(), "0669D46CAE79EF684A69777490602485");
+        assert_eq!(
+            x509.paid_until.unwrap().to_string(),
+            "2027-11-11T23:59:59Z",
+            "the order's end is a fact of its own"
+        );
         assert_eq!(x509.sha1.map(|sha1| sha1[0]), Some(0x99), "the second listing has a thumbprint");
         assert_eq!(
             x509.names.iter().map(Text::as_str).collect::<Vec<_>>(),
