@@ -2,12 +2,13 @@
 //!
 //! One order has several certificates: its primary one, which the listing of orders shows, and duplicates and reissues, which are
 //! asked for where there are any. Certificates are what is watched; an order's own end is no end of any of them. The parts:
-//! [`listing`] turns pages, [`others`] asks for what stands beside the primary, [`document`] knows the format, [`fold`] what counts
-//! as a credential, [`refusal`] how CertCentral says no.
+//! [`listing`] turns pages, [`others`] asks for what stands beside the primary, [`document`] knows the format, [`dates`] what a
+//! day means, [`fold`] what counts as a credential, [`refusal`] how CertCentral says no.
 //!
 //! The thumbprint of a primary certificate would cost one more request an order and is not asked for: serial numbers, which the
 //! listing has, identify it as well.
 
+mod dates;
 mod document;
 mod fold;
 mod listing;

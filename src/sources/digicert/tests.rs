@@ -210,6 +210,12 @@ async fn a_listing_that_breaks_off_half_way_is_no_snapshot() {
         let error = account.error().await;
         assert!(error.starts_with("GET /order/certificate/1/duplicate: the answer is no list of certif"), "{error}");
     }
+    let guessed = vec![order_with(1, r#","status":"reissue_pending""#).replacen(r#""status":"issued","#, "", 1)];
+    for (status, body) in [(404, "<html>"), (404, fixture!("error_404_order.json")), (200, "{}")] {
+        let account = Account::new(account_of(guessed.clone(), move |_| refuse(status, body))).await;
+        assert_eq!(account.read().await.unwrap(), ["digicert:1:10"], "it was only possible");
+        assert_eq!(account.server.asked("/reissue").len(), 1);
+    }
     let account = Account::new(account_of(orders, |_| refuse(404, fixture!("error_404_order.json")))).await;
     assert_eq!(account.error().await, "GET /order/certificate/1/duplicate: 404 not_found|order", "it was promised");
 }
