@@ -1,4 +1,5 @@
-//! The simulated tenant: a directory, Microsoft Graph, the sign-in authority and a mail server, all on loopback.
+//! The simulated tenant: a directory, Microsoft Graph, the sign-in authority, a DigiCert account and a mail server, all on
+//! loopback.
 //!
 //! It serves `expiry-watch demo` and every test that goes over the network, so it answers as the real ones do, keeps what it got,
 //! and breaks as it is told. It stands outside the watched system: of ours it knows the clock alone, and shares no type with the
@@ -16,6 +17,7 @@
 //! ```
 
 mod answers;
+pub mod certcentral;
 mod credentials;
 mod directory;
 mod entry;
@@ -32,6 +34,7 @@ mod tests;
 mod throttle;
 mod traffic;
 
+pub use certcentral::{CertCentral, Issued, Order};
 pub use credentials::{Certificate, KEY_BYTES, Moment, SamlCertificate, Secret};
 pub use directory::{Collection, Directory, HOME, MICROSOFT, PrincipalType};
 pub use entry::Entry;
@@ -73,6 +76,8 @@ pub struct Options {
     pub requests_per_minute: Option<usize>,
     /// Whether pages are compressed for those who accept it.
     pub gzip: bool,
+    /// The DigiCert account. Empty where nothing is said.
+    pub certcentral: CertCentral,
 }
 
 impl Default for Options {
@@ -90,6 +95,7 @@ impl Default for Options {
             token_lifetime: SignedDuration::from_hours(1),
             requests_per_minute: Some(150),
             gzip: true,
+            certcentral: CertCentral::new(),
         }
     }
 }
@@ -100,6 +106,8 @@ pub struct Tenant {
     site: Arc<Site>,
     address: SocketAddr,
     elsewhere: (SocketAddr, Arc<Traffic>),
+    /// Who came to the DigiCert account.
+    desk: certcentral::Desk,
     mail: MailServer,
     _stop: [oneshot::Sender<()>; 2],
 }
@@ -113,12 +121,17 @@ impl Tenant {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address = listener.local_addr()?;
         let mail = MailServer::start(options.smtp_port, options.mail.clone(), options.clock.clone()).await?;
+        let desk = certcentral::Desk {
+            central: options.certcentral.clone(),
+            clock: options.clock.clone(),
+            traffic: Arc::new(Traffic::default()),
+        };
         let site = Site::new(directory.clone(), options, format!("http://{address}"));
-        let stop = serve(listener, graph::router(site.clone()));
+        let stop = serve(listener, graph::router(site.clone()).merge(certcentral::router(desk.clone())));
         let other = TcpListener::bind(("127.0.0.1", 0)).await?;
         let elsewhere = (other.local_addr()?, Arc::new(Traffic::default()));
         let stop_other = serve(other, graph::elsewhere(elsewhere.1.clone()));
-        Ok(Self { directory, site, address, elsewhere, mail, _stop: [stop, stop_other] })
+        Ok(Self { directory, site, address, elsewhere, desk, mail, _stop: [stop, stop_other] })
     }
 
     /// What stands in for `https://graph.microsoft.com`.
@@ -131,6 +144,30 @@ impl Tenant {
     #[must_use]
     pub fn authority_url(&self) -> String {
         self.graph_url()
+    }
+
+    /// What stands in for `https://www.digicert.com/services/v2`.
+    #[must_use]
+    pub fn certcentral_url(&self) -> String {
+        format!("http://{}/services/v2", self.address)
+    }
+
+    /// The DigiCert account, with what goes wrong there.
+    #[must_use]
+    pub fn certcentral(&self) -> CertCentral {
+        self.desk.central.clone()
+    }
+
+    /// Path and query of the requests to the DigiCert account; the other counts are without them.
+    #[must_use]
+    pub fn certcentral_requests(&self) -> Vec<String> {
+        self.desk.traffic.addresses()
+    }
+
+    /// Requests to the DigiCert account without its key.
+    #[must_use]
+    pub fn wrong_keys(&self) -> Vec<String> {
+        self.desk.traffic.wrong_tokens()
     }
 
     /// For `IDENTITY_ENDPOINT`.

@@ -191,13 +191,19 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    let migrator = Migrator::with_migrations(vec![
+    let steps = vec![
         step(1, "first", include_str!("store/migrations/0001_first.sql")),
         step(2, "certificates", include_str!("store/migrations/0002_certificates.sql")),
-    ]);
-    // Another process may be doing the same at this moment: then the second look finds it done.
+        step(3, "orders", include_str!("store/migrations/0003_orders.sql")),
+    ];
+    let most_races = steps.len();
+    let migrator = Migrator::with_migrations(steps);
+    // Another process may be doing the same at this moment. Each step can be lost to it once; the next look finds it done.
     let mut outcome = migrator.run_direct(None, &mut *connection, false).await;
-    if matches!(outcome, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) {
+    for _ in 0..most_races {
+        if !matches!(outcome, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) {
+            break;
+        }
         outcome = migrator.run_direct(None, &mut *connection, false).await;
     }
     outcome.map_err(|why| match why {

@@ -28,7 +28,8 @@ const ROTATED_AFTER: Duration = Duration::from_secs(45);
 pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let clock = Clock::System;
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
-    let tenant = Tenant::start(scenario::mission(clock.now()), Options::default()).await.map_err(cannot)?;
+    let options = Options { certcentral: scenario::certificates(clock.now()), ..Options::default() };
+    let tenant = Tenant::start(scenario::mission(clock.now()), options).await.map_err(cannot)?;
     let folder = Folder::new().map_err(cannot)?;
     let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
@@ -65,16 +66,23 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
     let mut config = config::parse(include_str!("../../config/demo.toml"), "the demo's configuration")
         .map_err(|problems| problems.to_string())?;
     let here = |url: String| Url::parse(&url).map_err(|error| error.to_string());
-    let secret = folder.join("client-secret");
-    std::fs::write(&secret, tenant.client_secret()).map_err(|error| error.to_string())?;
+    let kept = |name: &str, secret: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, secret).map(|()| SecretRef::File(path)).map_err(|error| error.to_string())
+    };
     config.azure.credential = Some(AzureCredential::ClientSecret {
         tenant_id: tenant.tenant_id().to_owned(),
         client_id: tenant.client_id().to_owned(),
-        secret: SecretRef::File(secret),
+        secret: kept("client-secret", tenant.client_secret())?,
     });
     for source in &mut config.sources {
-        if let System::Entra(entra) = &mut source.system {
-            entra.graph_url = here(tenant.graph_url())?;
+        match &mut source.system {
+            System::Entra(entra) => entra.graph_url = here(tenant.graph_url())?,
+            System::Digicert(digicert) => {
+                digicert.url = here(tenant.certcentral_url())?;
+                digicert.api_key = kept("certcentral-key", &tenant.certcentral().key())?;
+            }
+            System::Declared(_) => {}
         }
     }
     if let Some(TransportConfig::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {

@@ -4,7 +4,7 @@ use super::calendar::Calendar;
 use super::ladder::Rung;
 use super::owed::Closing;
 use super::routing::Route;
-use super::verdict::Condition;
+use super::verdict::{Condition, order_in_words};
 use crate::domain::{
     Credential, Families, Family, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId,
 };
@@ -44,6 +44,7 @@ impl Desk<'_> {
             Step::Expired(Some(since)) => format!("it ended {since} ago or more and is still there"),
             _ => format!("{} threshold crossed on {on}", rung.step),
         };
+        let reason = reason + &order_in_words(rung.kind, credential, self.calendar);
         // Nobody could have been told before it was seen.
         let crossed_at = rung.crossed_at.max(case.entry.first_seen);
         let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);

@@ -180,8 +180,12 @@ impl Verdict {
                 );
             }
             Reason::Superseded => self.superseded(inventory, calendar),
-            Reason::Crossed(rung) => self.crossed(rung, inventory, calendar),
-            Reason::NothingCrossed => "no threshold crossed yet".to_owned(),
+            Reason::Crossed(rung) => {
+                self.crossed(rung, inventory, calendar) + &order_in_words(rung.kind, credential, calendar)
+            }
+            Reason::NothingCrossed => {
+                "no threshold crossed yet".to_owned() + &order_in_words(NoticeKind::Expiring, credential, calendar)
+            }
         };
         let sentence =
             if self.from_elsewhere { format!("{sentence}; served, but not from this account") } else { sentence };
@@ -230,5 +234,20 @@ impl Verdict {
     #[must_use]
     pub fn treatment<'a>(&self, policy: &'a Policy) -> &'a crate::domain::Treatment {
         self.rule.map_or(&policy.defaults, |index| &policy.rules[index].treatment)
+    }
+}
+
+/// How an issued certificate that somebody has to renew is renewed: within its order, or by a new one. Empty where nothing is known.
+#[must_use]
+pub fn order_in_words(kind: NoticeKind, credential: &Credential, calendar: &Calendar<'_>) -> String {
+    let known = credential.x509.as_deref().and_then(|x509| x509.paid_until).zip(credential.expires_at);
+    match (kind, known) {
+        (NoticeKind::Expiring | NoticeKind::Expired, Some((paid, end))) if paid > end && paid > calendar.now => {
+            format!("; its order is paid for until {}, so a reissue will do", calendar.date(paid))
+        }
+        (NoticeKind::Expiring | NoticeKind::Expired, Some((paid, end))) if paid <= end => {
+            "; its order ends with it, so it takes a purchase".to_owned()
+        }
+        _ => String::new(),
     }
 }

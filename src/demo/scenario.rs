@@ -2,8 +2,11 @@
 //!
 //! One function a situation, so that the directory reads as a list of stories.
 
+use super::certcentral::{CertCentral, Issued, Order};
 use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
 use super::directory::{Directory, MICROSOFT, PrincipalType};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 /// Application (client) ids that the shipped configuration names.
@@ -12,6 +15,12 @@ pub const PEXIP_PROD: &str = "849cca37-34d6-42d9-bb7d-4d8592b385c5";
 pub const API_EDGE: &str = "d802c929-6984-48f9-81d1-ff8770c65bde";
 pub const API_TEST: &str = "9f0c40e1-6c03-40c1-8035-78bfcd8fed1b";
 pub const API_PROD: &str = "a154a158-92d0-4d3c-a756-95d811001574";
+
+/// The names on the TLS certificates, of the management nodes and of the conferencing nodes.
+pub const MANAGEMENT_TEST: &str = "mgmt.test.vc.maxconf.ca";
+pub const MANAGEMENT_PROD: &str = "mgmt.vc.maxconf.ca";
+pub const CONFERENCE_TEST: &str = "conference.test.vc.maxconf.ca";
+pub const CONFERENCE_PROD: &str = "conference.vc.maxconf.ca";
 
 /// A display name as a malicious developer of the tenant could choose it: markup, a forged header, a mark that turns text round.
 pub const HOSTILE_NAME: &str =
@@ -29,6 +38,38 @@ pub fn mission(now: Timestamp) -> Directory {
     place.none_of_our_business();
     place.oddities();
     place.directory
+}
+
+/// How long DigiCert issues for, in days.
+const LIFE: i64 = 199;
+
+/// What DigiCert has issued to the place. [`CertCentral::certificates`] lists it all, for servers that are to serve it.
+///
+/// ```text
+/// management test    ==============|======        ends in 60 days
+/// management prod    =====|===============        under a plan of three years
+/// conference test    =================|=          ends in 5 days
+/// conference prod    old ==========|==            ends in 20 days; renewed a week ago under another order,
+///                    new          =|=========     which no node may have noticed
+/// ```
+#[must_use]
+pub fn certificates(now: Timestamp) -> CertCentral {
+    let central = CertCentral::new();
+    let day = |days| day_of(now, days);
+    let issued = |order, id, name, left| Issued::new(order, id, name, day(left - LIFE), day(left));
+    central.order(310_001, Order::of(issued(310_001, 710_001, MANAGEMENT_TEST, 60)));
+    let plan = Order::of(issued(310_002, 710_002, MANAGEMENT_PROD, 150)).paid_until(day(900));
+    central.order(310_002, plan);
+    central.order(310_003, Order::of(issued(310_003, 710_003, CONFERENCE_TEST, 5)));
+    central.order(310_004, Order::of(issued(310_004, 710_004, CONFERENCE_PROD, 20)).renewed());
+    central.order(310_005, Order::of(issued(310_005, 710_005, CONFERENCE_PROD, LIFE - 7)));
+    central
+}
+
+/// The date in UTC so many days from `now`; past the end of time stays there.
+fn day_of(now: Timestamp, days: i64) -> Date {
+    let at = now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 struct Place {

@@ -1,5 +1,6 @@
 //! The simulated tenant does what it is there for, seen from outside: over HTTP and SMTP, with the clients that we use.
 
+mod certcentral;
 mod graph;
 mod mail;
 mod pages;

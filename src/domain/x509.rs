@@ -1,6 +1,7 @@
 //! What identifies a certificate, wherever it is met: at the authority, on the wire, in a file.
 
 use super::Text;
+use jiff::Timestamp;
 use std::fmt;
 
 /// A serial number (RFC 5280, 4.1.2.2), compared as a number: however many leading zeros, colons or cases it was written with.
@@ -64,6 +65,9 @@ pub struct X509 {
     pub sha1: Option<[u8; 20]>,
     /// DNS names and addresses it covers, lower case; `*.` stands for one label.
     pub names: Box<[Text]>,
+    /// How far the order that it was issued under is paid for, where an authority says. Until then a reissue renews it, afterwards it
+    /// takes a purchase; it is never the certificate's own end.
+    pub paid_until: Option<Timestamp>,
 }
 
 impl X509 {
@@ -118,6 +122,7 @@ mod tests {
             issuer: issuer.map(Text::clean),
             sha1: sha1.map(|byte| [byte; 20]),
             names: names.iter().map(|name| Text::clean(name)).collect(),
+            paid_until: None,
         }
     }
 

@@ -2,12 +2,13 @@
 //!
 //! One order has several certificates: its primary one, which the listing of orders shows, and duplicates and reissues, which are
 //! asked for where there are any. Certificates are what is watched; an order's own end is no end of any of them. The parts:
-//! [`listing`] turns pages, [`others`] asks for what stands beside the primary, [`document`] knows the format, [`fold`] what counts
-//! as a credential, [`refusal`] how CertCentral says no.
+//! [`listing`] turns pages, [`others`] asks for what stands beside the primary, [`document`] knows the format, [`dates`] what a
+//! day means, [`fold`] what counts as a credential, [`refusal`] how CertCentral says no.
 //!
 //! The thumbprint of a primary certificate would cost one more request an order and is not asked for: serial numbers, which the
 //! listing has, identify it as well.
 
+mod dates;
 mod document;
 mod fold;
 mod listing;
@@ -19,10 +20,12 @@ use super::{ConnectError, Patience, ReadError};
 use crate::clock::Clock;
 use crate::config::DigicertConfig;
 use crate::domain::{Credential, SourceName};
+use document::Order;
 use fold::Fold;
 use jiff::{SignedDuration, Timestamp};
 use others::Others;
 use reqwest::header::HeaderName;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use url::Url;
 
 /// Nine tenths of what a key is allowed; the rest is for its other users.
@@ -40,6 +43,8 @@ pub struct Digicert {
     url: Url,
     http: Http,
     others: Others,
+    /// How many orders the last complete read found.
+    listed: AtomicUsize,
 }
 
 impl Digicert {
@@ -56,7 +61,13 @@ impl Digicert {
         key.value().map_err(|why| ConnectError::new(&format!("sources.{name}.api_key"), why))?;
         let http = Http::new(&config.url, Access::Key(key), refusal::MANNER, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
-        Ok(Self { name: name.clone(), url: config.url.clone(), http, others: Others::default() })
+        Ok(Self {
+            name: name.clone(),
+            url: config.url.clone(),
+            http,
+            others: Others::default(),
+            listed: AtomicUsize::new(0),
+        })
     }
 
     #[must_use]
@@ -76,6 +87,7 @@ impl Digicert {
     pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Credential>, ReadError> {
         let mut asker = Asker { http: &self.http, base: &self.url, waiting: Waiting { left: patience.waiting } };
         let orders = listing::read(&mut asker, PAGE).await?;
+        self.doubt_sudden_emptiness(&orders)?;
         let mut fold = Fold::new(&self.name);
         for order in &orders {
             fold.primary(order).map_err(|why| ReadError::new(&why))?;
@@ -86,7 +98,20 @@ impl Digicert {
                 fold.other(order, certificate).map_err(|why| ReadError::new(&why))?;
             }
         }
+        self.listed.store(orders.len(), Ordering::Relaxed);
         Ok(fold.credentials())
+    }
+
+    /// Make sure that no alarm ends because the account answers nothing: orders stay in the list for good, so all of them gone at
+    /// once is a fault there, or a key that may not see them any more. A service that has just started believes it.
+    fn doubt_sudden_emptiness(&self, orders: &[Order]) -> Result<(), ReadError> {
+        match self.listed.load(Ordering::Relaxed) {
+            before @ 1.. if orders.is_empty() => Err(ReadError::new(&format!(
+                "GET /order/certificate: no order is listed, where there were {before}; check that the key's user may still see \
+                 them, and restart the service if the account was really emptied"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub(super) struct Answer {
 pub(super) struct Refusal {
     /// The system's error code, which is what a caller may branch on.
     pub code: String,
+    /// None = no answer came, or it broke off.
+    pub status: Option<StatusCode>,
     pub error: ReadError,
 }
 

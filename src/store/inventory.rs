@@ -8,7 +8,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Connection, QueryBuilder, Row};
 use std::sync::Arc;
 
-/// Rows a statement: 22 columns each, well below SQLite's 32,766 parameters.
+/// Rows a statement: 23 columns each, well below SQLite's 32,766 parameters.
 const BATCH: usize = 500;
 
 /// Rows that are read together at the start.
@@ -82,7 +82,7 @@ impl Store {
 fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "INSERT INTO credentials (id, source, kind, holder, holder_id, app_id, team_tags, holder_enabled, label, not_before, \
-         expires_at, enabled, in_use, serial, issuer, sha1, names, untrusted, unreachable, trouble_since, first_seen, \
+         expires_at, enabled, in_use, serial, issuer, sha1, names, paid_until, untrusted, unreachable, trouble_since, first_seen, \
          missing_since) ",
     );
     query.push_values(entries, |mut row, entry| {
@@ -114,6 +114,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
                     .map(|sha1| sha1.iter().map(|byte| format!("{byte:02X}")).collect::<String>()),
             )
             .push_bind(x509.map(|x509| x509.names.iter().map(Text::as_str).collect::<Vec<_>>().join("\n")))
+            .push_bind(x509.and_then(|x509| x509.paid_until).map(nanos))
             .push_bind(untrusted)
             .push_bind(unreachable)
             .push_bind(entry.trouble_since.map(nanos))
@@ -125,7 +126,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
          holder_id = excluded.holder_id, app_id = excluded.app_id, team_tags = excluded.team_tags, \
          holder_enabled = excluded.holder_enabled, label = excluded.label, not_before = excluded.not_before, \
          expires_at = excluded.expires_at, enabled = excluded.enabled, in_use = excluded.in_use, \
-         serial = excluded.serial, issuer = excluded.issuer, sha1 = excluded.sha1, names = excluded.names, \
+         serial = excluded.serial, issuer = excluded.issuer, sha1 = excluded.sha1, names = excluded.names, paid_until = excluded.paid_until, \
          untrusted = excluded.untrusted, unreachable = excluded.unreachable, trouble_since = excluded.trouble_since, \
          first_seen = excluded.first_seen, missing_since = excluded.missing_since",
     );
@@ -184,6 +185,7 @@ fn x509(row: &SqliteRow) -> Option<X509> {
         issuer: text("issuer").map(Text::clean),
         sha1: text("sha1").and_then(sha1),
         names: text("names").unwrap_or_default().lines().map(Text::clean).collect(),
+        paid_until: row.get::<Option<i64>, _>("paid_until").map(instant),
     })
 }
 

@@ -49,6 +49,7 @@ fn entry(key_id: &str) -> Entry {
             issuer: Some(Text::clean("CN=Müller CA")),
             sha1: Some([7; 20]),
             names: ["a.example.ca", "*.b.example.ca"].iter().map(|name| Text::clean(name)).collect(),
+            paid_until: Some(at("2028-11-20T23:59:59Z")),
         })),
         trouble: Some(Trouble::Untrusted(Text::clean("incomplete chain"))),
     };

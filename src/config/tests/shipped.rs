@@ -128,6 +128,12 @@ fn the_demo_reaches_nothing_but_this_machine() {
         panic!("{:?}", config.sources)
     };
     assert_eq!(entra.graph_url.host_str(), Some("127.0.0.1"));
+    let System::Digicert(account) =
+        &config.sources.iter().find(|source| source.name.as_str() == "certcentral").unwrap().system
+    else {
+        panic!("{:?}", config.sources)
+    };
+    assert_eq!(account.url.host_str(), Some("127.0.0.1"));
     let Some(Mail { transport: Transport::Smtp(smtp), .. }) = &config.mail else { panic!("{:?}", config.mail) };
     assert_eq!((smtp.host.as_str(), smtp.port), ("127.0.0.1", 9025));
     let orphans = config.policy.rules.last().unwrap();

@@ -12,7 +12,7 @@ const NAME: &str = "conference.example.ca";
 
 fn x509(serial: &str, names: &[&str]) -> Option<Arc<X509>> {
     let names = names.iter().map(|name| Text::clean(name)).collect();
-    Some(Arc::new(X509 { serial: Serial::parse(serial).unwrap(), issuer: None, sha1: None, names }))
+    Some(Arc::new(X509 { serial: Serial::parse(serial).unwrap(), issuer: None, sha1: None, names, paid_until: None }))
 }
 
 fn of_kind(kind: Kind, id: &str, holder: &str, serial: &str, from: &str, until: &str) -> Credential {
@@ -191,4 +191,28 @@ fn trust_that_cannot_be_looked_at_is_not_called_restored() {
         _ => vec![serve("10.0.0.1", NEW)],
     });
     assert_eq!(told, ["0 untrusted now", "3 resolved"]);
+}
+
+#[test]
+fn what_is_paid_for_is_said_beside_the_end_and_is_not_the_end() {
+    for (paid_until, said) in [
+        (Some("2028-12-17T00:00:00Z"), "; its order is paid for until 2028-12-16, so a reissue will do"),
+        (Some("2026-12-17T00:00:00Z"), "; its order ends with it, so it takes a purchase"),
+        (None, ""),
+    ] {
+        let known = X509 { paid_until: paid_until.map(at), ..(*issue(OLD).x509.unwrap()).clone() };
+        let mut life = Life::with_defaults();
+        life.poll(at(EIGHT), Ok(vec![Credential { x509: Some(Arc::new(known)), ..issue(OLD) }]));
+        let decision = life.decide(at(EIGHT));
+        let verdict = &decision.verdicts[0];
+        assert_eq!(verdict.days_left, Some(25));
+        let calendar = crate::decide::Calendar::new(&life.policy.zone, at(EIGHT));
+        let sentence = verdict.explain(&life.inventory, &life.policy, &calendar);
+        assert_eq!(sentence, format!("16% threshold crossed on 2026-11-14; not yet noticed{said}"));
+        assert!(
+            decision.notices[0].reason.ends_with(&format!("on 2026-11-14{said}")),
+            "{}",
+            decision.notices[0].reason
+        );
+    }
 }

@@ -1,10 +1,8 @@
 //! What of CertCentral's documents counts as a credential.
 
+use super::dates::{end_of, start_of};
 use super::document::{Certificate, Order, Word};
 use crate::domain::{Credential, CredentialId, Holder, Ident, Kind, Serial, SourceName, Text, X509};
-use jiff::Timestamp;
-use jiff::civil::{Date, time};
-use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -60,7 +58,7 @@ impl Fold {
             // Listed twice: what the first place lacked may stand in the second.
             let known = &mut self.credentials[*place];
             known.not_before = known.not_before.or(not_before);
-            known.x509 = complete(known.x509.take(), x509(certificate));
+            known.x509 = complete(known.x509.take(), x509(order, certificate));
             return Ok(());
         }
         self.places.insert((order_id, id), self.credentials.len());
@@ -75,7 +73,7 @@ impl Fold {
             expires_at,
             enabled: true,
             in_use: false,
-            x509: x509(certificate).map(Arc::new),
+            x509: x509(order, certificate).map(Arc::new),
             trouble: None,
         });
         Ok(())
@@ -94,7 +92,8 @@ impl Fold {
     }
 }
 
-/// The product's name alone: anything of the order's own would keep a renewal from counting as its predecessor's successor.
+/// The product's name alone: anything of the order's own, such as its number or end, would keep a renewal from counting as its
+/// predecessor's successor.
 fn label(order: &Order) -> Text {
     let product = order.product.as_ref();
     let name = product.and_then(|product| product.name.text().or(product.name_id.text()));
@@ -107,7 +106,7 @@ pub(super) fn is_withdrawn(status: &Word) -> bool {
     status.text().is_some_and(|status| withdrawn.iter().any(|word| status.eq_ignore_ascii_case(word)))
 }
 
-fn x509(certificate: &Certificate) -> Option<X509> {
+fn x509(order: &Order, certificate: &Certificate) -> Option<X509> {
     let names = certificate.dns_names.iter().flatten().chain([&certificate.common_name]);
     let mut names: Vec<Text> =
         names.filter_map(|name| Some(Text::clean(&name.text()?.trim_end_matches('.').to_lowercase()))).collect();
@@ -118,6 +117,8 @@ fn x509(certificate: &Certificate) -> Option<X509> {
         issuer: None,
         sha1: certificate.thumbprint.text().and_then(sha1),
         names: names.into(),
+        // For people only; what cannot be read here is no reason to lose a certificate.
+        paid_until: end_of(&order.order_valid_till).unwrap_or_default(),
     })
 }
 
@@ -139,81 +140,11 @@ fn sha1(written: &str) -> Option<[u8; 20]> {
     (digits.len() == 40).then_some(bytes)?.try_into().ok()
 }
 
-/// When it begins; a reissue's entry has no `valid_from`, but the day it was issued, which is the day on which it begins.
-fn start_of(certificate: &Certificate) -> Result<Option<Timestamp>, ()> {
-    match certificate.valid_from.text() {
-        Some(_) => day_of(&certificate.valid_from).map(Some).ok_or(()),
-        None => Ok(day_of(&certificate.date_issued)),
-    }
-}
-
-/// The beginning of the day that is written, in UTC.
-pub(super) fn day_of(word: &Word) -> Option<Timestamp> {
-    at(date(word.text()?)?, false)
-}
-
-/// The last second of the day that is written, in UTC: a certificate ends with its day. `None` for "never", which is an end in a
-/// year that nobody plans for, and for nothing written.
-pub(super) fn end_of(word: &Word) -> Result<Option<Timestamp>, ()> {
-    let Some(written) = word.text() else { return Ok(None) };
-    let day = date(written).ok_or(())?;
-    if day.year() >= Credential::NEVER_FROM_YEAR {
-        return Ok(None);
-    }
-    // Should a whole instant be written one day, it is that one.
-    if let Ok(instant) = written.parse::<Timestamp>() {
-        return Ok(Some(instant));
-    }
-    at(day, true).map(Some).ok_or(())
-}
-
-fn at(day: Date, end: bool) -> Option<Timestamp> {
-    let time = if end { time(23, 59, 59, 0) } else { time(0, 0, 0, 0) };
-    Some(day.to_datetime(time).to_zoned(TimeZone::UTC).ok()?.timestamp())
-}
-
-/// The date that a text is or begins with.
-fn date(written: &str) -> Option<Date> {
-    let rest = written.get(10..)?;
-    if !(rest.is_empty() || rest.starts_with(['T', ' '])) {
-        return None;
-    }
-    written.get(..10)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sources::digicert::document::{OrderPage, certificates};
-
-    fn word(written: &str) -> Word {
-        serde_json::from_value(written.into()).unwrap()
-    }
-
-    #[test]
-    fn a_date_ends_with_its_last_second_and_begins_with_its_first_in_utc() {
-        for (written, end) in [
-            ("2027-05-29", Ok(Some("2027-05-29T23:59:59Z"))),
-            ("2028-02-29", Ok(Some("2028-02-29T23:59:59Z"))),
-            ("2027-05-29T12:00:00+00:00", Ok(Some("2027-05-29T12:00:00Z"))),
-            ("2027-05-29 12:00:00", Ok(Some("2027-05-29T23:59:59Z"))),
-            ("2199-12-31", Ok(Some("2199-12-31T23:59:59Z"))),
-            ("2200-01-01", Ok(None)),
-            ("9999-12-31", Ok(None)),
-            ("", Ok(None)),
-            ("2027-02-29", Err(())),
-            ("0000-00-00", Err(())),
-            ("2027-05-291", Err(())),
-            ("29/05/2027", Err(())),
-            ("soon", Err(())),
-            ("ééééééé", Err(())),
-        ] {
-            let read = end_of(&word(written)).map(|end| end.map(|end| end.to_string()));
-            assert_eq!(read.as_ref().map(|end| end.as_deref()), end.as_ref().map(|end| *end), "{written}");
-        }
-        assert_eq!(day_of(&word("2026-11-11")).unwrap().to_string(), "2026-11-11T00:00:00Z");
-        assert_eq!(day_of(&word("2026-05-05T00:01:00+00:00")).unwrap().to_string(), "2026-05-05T00:00:00Z");
-    }
+    use jiff::Timestamp;
 
     /// Id, holder, label, beginning, end.
     fn lines(fold: &Fold) -> Vec<String> {
@@ -282,6 +213,11 @@ mod tests {
         );
         let x509 = fold.credentials[0].x509.as_ref().unwrap();
         assert_eq!(x509.serial.to_string(), "0669D46CAE79EF684A69777490602485");
+        assert_eq!(
+            x509.paid_until.unwrap().to_string(),
+            "2027-11-11T23:59:59Z",
+            "the order's end is a fact of its own"
+        );
         assert_eq!(x509.sha1.map(|sha1| sha1[0]), Some(0x99), "the second listing has a thumbprint");
         assert_eq!(
             x509.names.iter().map(Text::as_str).collect::<Vec<_>>(),

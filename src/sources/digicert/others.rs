@@ -4,10 +4,12 @@
 //! order looks the same: for good once it has ended, for some hours while it lives. An account with thousands of duplicates is then
 //! read within the key's budget, if need be over several polls.
 
+use super::dates::{day_of, end_of};
 use super::document::{Certificate, Order, certificates};
-use super::fold::{day_of, end_of, is_withdrawn};
+use super::fold::is_withdrawn;
 use super::{Asker, ReadError};
 use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,7 +90,7 @@ async fn ask(
     let answer = match asker.http.get(&url, &what, &mut asker.waiting, Vec::new()).await {
         Ok(answer) => answer,
         // Where the list of orders did not promise any, "there is none" is an answer.
-        Err(refusal) if likelihood == Likelihood::Possible && refusal.code.starts_with("not_found") => {
+        Err(refusal) if likelihood == Likelihood::Possible && refusal.status == Some(StatusCode::NOT_FOUND) => {
             return Ok(vec![]);
         }
         Err(refusal) => return Err(refusal.error),

@@ -168,6 +168,23 @@ async fn an_empty_account_is_a_snapshot_and_one_that_only_shows_nothing_is_not()
 }
 
 #[tokio::test]
+async fn an_account_that_suddenly_answers_nothing_is_not_believed() {
+    let emptied = Arc::new(Mutex::new(false));
+    let shown = emptied.clone();
+    let account = Account::new(move |ask| match offset(ask) {
+        Some(0) if !*shown.lock().unwrap() => page(&[order(1), order(2)], 2),
+        _ => page(&[], 0),
+    })
+    .await;
+    assert_eq!(account.read().await.unwrap().len(), 2);
+    *emptied.lock().unwrap() = true;
+    let error = account.error().await;
+    assert!(error.starts_with("GET /order/certificate: no order is listed, where there were 2; check that"), "{error}");
+    *emptied.lock().unwrap() = false;
+    assert_eq!(account.read().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_listing_that_never_ends_or_heeds_no_offset_is_an_error() {
     let endless = |ask: &Ask| page(&[order(offset(ask).unwrap() as u64)], 1);
     let account = Account::with(endless, Limits { pages: 7, ..Limits::default() }).await;
@@ -192,6 +209,12 @@ async fn a_listing_that_breaks_off_half_way_is_no_snapshot() {
         let account = Account::new(account_of(orders.clone(), move |_| Reply::ok(reply))).await;
         let error = account.error().await;
         assert!(error.starts_with("GET /order/certificate/1/duplicate: the answer is no list of certif"), "{error}");
+    }
+    let guessed = vec![order_with(1, r#","status":"reissue_pending""#).replacen(r#""status":"issued","#, "", 1)];
+    for (status, body) in [(404, "<html>"), (404, fixture!("error_404_order.json")), (200, "{}")] {
+        let account = Account::new(account_of(guessed.clone(), move |_| refuse(status, body))).await;
+        assert_eq!(account.read().await.unwrap(), ["digicert:1:10"], "it was only possible");
+        assert_eq!(account.server.asked("/reissue").len(), 1);
     }
     let account = Account::new(account_of(orders, |_| refuse(404, fixture!("error_404_order.json")))).await;
     assert_eq!(account.error().await, "GET /order/certificate/1/duplicate: 404 not_found|order", "it was promised");

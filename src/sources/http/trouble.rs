@@ -13,6 +13,7 @@ pub(super) struct Trouble {
     problem: String,
     /// The system's error code; empty where there is none.
     code: String,
+    status: Option<StatusCode>,
     advice: &'static str,
     pub remedy: Remedy,
 }
@@ -30,12 +31,13 @@ pub(super) enum Remedy {
 
 impl Trouble {
     fn new(problem: String, remedy: Remedy) -> Self {
-        Self { problem, code: String::new(), advice: "", remedy }
+        Self { problem, code: String::new(), status: None, advice: "", remedy }
     }
 
     /// The refusal that is handed up: what was asked, what happened, why it ends here.
     pub fn told(self, what: &str, end: &str) -> Refusal {
-        Refusal { error: ReadError::new(&format!("{what}: {}{end}{}", self.problem, self.advice)), code: self.code }
+        let error = ReadError::new(&format!("{what}: {}{end}{}", self.problem, self.advice));
+        Refusal { code: self.code, status: self.status, error }
     }
 
     pub fn signing_in(error: SignInError) -> Self {
@@ -85,7 +87,7 @@ impl Trouble {
             problem.push_str(&format!(", request-id {request}"));
         }
         let advice = advise(status.as_u16(), &code);
-        Self { problem, code, advice, remedy: remedy(status, retry_after, serial) }
+        Self { problem, code, status: Some(status), advice, remedy: remedy(status, retry_after, serial) }
     }
 }
 

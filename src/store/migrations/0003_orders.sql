@@ -1,0 +1,3 @@
+-- How far an issued certificate's order is paid for.
+
+ALTER TABLE credentials ADD COLUMN paid_until BIGINT;
