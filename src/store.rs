@@ -23,8 +23,15 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use leases::Owner;
 pub use messages::{MessageRow, OutboxRows, Pick};
 
+/// How the tables came to be, one step a version. What has been released is never changed.
+const STEPS: &[(&str, &str)] = &[
+    ("first", include_str!("store/migrations/0001_first.sql")),
+    ("certificates", include_str!("store/migrations/0002_certificates.sql")),
+    ("orders", include_str!("store/migrations/0003_orders.sql")),
+];
+
 /// The version of the tables that this program writes.
-const LATEST: i64 = 2;
+const LATEST: i64 = STEPS.len() as i64;
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);
@@ -184,23 +191,17 @@ async fn version(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
 
 /// Brings the tables up to date, each step a transaction.
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    match version(connection).await? {
-        later if later > LATEST => return Err(StoreError::Newer { path: path.into(), version: later }),
-        _ => {}
+    let found = version(connection).await?;
+    if found > LATEST {
+        return Err(StoreError::Newer { path: path.into(), version: found });
     }
-    let step = |version, name: &'static str, sql: &'static str| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let step = |(version, (name, sql)): (i64, &(&'static str, &'static str))| {
+        Migration::new(version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    let steps = vec![
-        step(1, "first", include_str!("store/migrations/0001_first.sql")),
-        step(2, "certificates", include_str!("store/migrations/0002_certificates.sql")),
-        step(3, "orders", include_str!("store/migrations/0003_orders.sql")),
-    ];
-    let most_races = steps.len();
-    let migrator = Migrator::with_migrations(steps);
+    let migrator = Migrator::with_migrations((1..).zip(STEPS).map(step).collect());
     // Another process may be doing the same at this moment. Each step can be lost to it once; the next look finds it done.
     let mut outcome = migrator.run_direct(None, &mut *connection, false).await;
-    for _ in 0..most_races {
+    for _ in STEPS {
         if !matches!(outcome, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))) {
             break;
         }

@@ -82,7 +82,7 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
                 digicert.url = here(tenant.certcentral_url())?;
                 digicert.api_key = kept("certcentral-key", &tenant.certcentral().key())?;
             }
-            System::Declared(_) => {}
+            System::Tls(_) | System::Files(_) | System::Declared(_) => {}
         }
     }
     if let Some(TransportConfig::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {

@@ -96,6 +96,7 @@ pub(super) fn dated(credential: Credential, certificate: &Certificate) -> Creden
             issuer: Some(certificate.issuer.clone()),
             sha1: Some(certificate.sha1),
             names: certificate.names.iter().map(lower).collect(),
+            paid_until: None,
         })),
         ..credential
     }

@@ -33,7 +33,8 @@ impl Reader {
     }
 
     async fn read(&self) -> Result<Vec<Credential>, String> {
-        self.source.read(Patience::LONG, self.clock.now()).await.map_err(|error| error.to_string())
+        let read = self.source.read(Patience::LONG, self.clock.now()).await.map_err(|error| error.to_string())?;
+        Ok(read.iter().map(|credential| (**credential).clone()).collect())
     }
 
     async fn ids(&self) -> BTreeSet<String> {

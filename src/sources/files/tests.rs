@@ -1,3 +1,5 @@
+//! What files hold, in every odd shape.
+
 use super::*;
 use std::fs;
 
