@@ -42,7 +42,8 @@ pub enum Source {
     Declared(Declared),
 }
 
-/// How much may be spent on waiting between tries in one read; the time that the requests themselves take is not counted.
+/// How much may be spent on waiting in one read: between tries, and for answers that did not come. The time that answered requests
+/// take is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     pub waiting: Duration,

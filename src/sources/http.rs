@@ -23,7 +23,8 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use url::Url;
 
 /// How often one request is tried (contract, section 4.6).
@@ -64,6 +65,9 @@ pub(super) struct Explanation {
     pub code: Option<String>,
     pub request: Option<String>,
 }
+
+/// What a try may take in any case, sign-in included, however little may be waited.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The most that is read of an answer that only explains an error.
 const EXPLANATION: usize = 64 << 10;
@@ -143,10 +147,15 @@ impl Http {
         loop {
             attempt += 1;
             self.pace(what, waiting).await?;
-            let trouble = match self.attempt(url, &mut body).await {
-                Ok(()) => return Ok(Answer { body, retried: attempt > 1 }),
-                Err(trouble) => trouble,
+            let begun = Instant::now();
+            let patience = waiting.left.max(LEAST_PATIENCE);
+            let trouble = match timeout(patience, self.attempt(url, &mut body)).await {
+                Ok(Ok(())) => return Ok(Answer { body, retried: attempt > 1 }),
+                Ok(Err(trouble)) => trouble,
+                Err(_) => Trouble::silent(patience),
             };
+            // To wait for an answer that never comes is waiting, too.
+            waiting.left = waiting.left.saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
             let pause = match trouble.remedy {
                 Remedy::None => return Err(trouble.told(what, "")),
                 Remedy::SignIn(_) if signed_in_again || !self.access.renews() => return Err(trouble.told(what, "")),
@@ -159,7 +168,8 @@ impl Http {
                 Remedy::MakeRoom => crowded.next().or_else(|| pauses.next()).unwrap_or(LONGEST_PAUSE),
                 Remedy::Wait(asked) => asked.or_else(|| pauses.next()).unwrap_or(LONGEST_PAUSE),
             };
-            let Some(left) = waiting.left.checked_sub(pause) else {
+            let left = waiting.left.checked_sub(pause).filter(|_| !waiting.left.is_zero());
+            let Some(left) = left else {
                 let (pause, left) = (pause.as_secs_f64().ceil(), waiting.left.as_secs());
                 let why = format!("; the next try would be in {pause} s, but only {left} s may be waited");
                 return Err(trouble.told(what, &why));

@@ -56,6 +56,10 @@ impl Trouble {
         )
     }
 
+    pub fn silent(after: Duration) -> Self {
+        Self::new(format!("no complete answer within {} s", after.as_secs()), Remedy::Wait(None))
+    }
+
     pub fn network(error: &reqwest::Error) -> Self {
         let problem = match error {
             error if error.is_timeout() => "no complete answer in time".to_owned(),
