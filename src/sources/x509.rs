@@ -9,7 +9,7 @@ mod pem;
 mod serial;
 
 pub use self::pem::{Bundle, parse_pem_bundle};
-pub use self::serial::{Serial, parse_serial};
+pub use self::serial::{Serial, parse_serial, parse_thumbprint};
 
 use crate::domain::Text;
 use aws_lc_rs::digest;

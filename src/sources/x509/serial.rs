@@ -42,12 +42,22 @@ impl fmt::Debug for Serial {
 /// where it is not one.
 #[must_use]
 pub fn parse_serial(text: &str) -> Option<Serial> {
+    bytes(text).map(|bytes| Serial::from_bytes(&bytes))
+}
+
+/// A SHA-1 thumbprint, in the same spellings.
+#[must_use]
+pub fn parse_thumbprint(text: &str) -> Option<[u8; 20]> {
+    bytes(text)?.try_into().ok()
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let digit = |c: char| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let digits = text.chars().filter(|c| !matches!(c, ':' | '-' | ' ')).take(4 * LONGEST + 1).map(digit);
     let digits = digits.collect::<Option<Vec<u8>>>().filter(|digits| (1..=4 * LONGEST).contains(&digits.len()))?;
+    // A leading zero may have been lost.
     let (odd, pairs) = digits.split_at(digits.len() % 2);
-    let bytes: Vec<u8> = odd.iter().copied().chain(pairs.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect();
-    Some(Serial::from_bytes(&bytes))
+    Some(odd.iter().copied().chain(pairs.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1])).collect())
 }

@@ -129,6 +129,19 @@ fn a_serial_is_the_same_in_every_spelling() {
 }
 
 #[test]
+fn a_thumbprint_of_an_authority_is_that_of_the_certificate() {
+    let read = leaf_of("leaf_ok.pem");
+    assert_eq!(parse_thumbprint("9926A75685069546159DE3540A578010542C4798"), Some(read.sha1));
+    assert_eq!(parse_thumbprint("99:26:a7"), None);
+    let listed = Identity {
+        serial: parse_serial("0669D46CAE79EF684A69777490602485"),
+        issuer_cn: Some(Text::clean("Fixture Intermediate")),
+        ..Identity::default()
+    };
+    assert!(same_certificate(&listed, &read.identity()));
+}
+
+#[test]
 fn two_descriptions_of_one_certificate_meet() {
     let long = || parse_serial("0669D46CAE79EF684A69777490602485");
     let known = |sha1: Option<u8>, serial, issuer: Option<&str>| Identity {
