@@ -1,7 +1,7 @@
 //! Many targets at once, of which some will never answer.
 //!
-//! A slot is for a probe that is getting on: one that has heard nothing for half a second gives its slot back and waits on
-//! without one. So a thousand silent targets cost half a second each, shared by all slots, rather than a time-out each; and what is
+//! A slot is for a probe that is getting on: one that is not done in a fifth of a second gives its slot back and waits on
+//! without one. So a thousand silent targets cost that much each, shared by all slots, rather than a time-out each; and what is
 //! worked on at one time, in memory and on the server's side, stays small. How many wait in all is bounded by open files.
 
 use super::resolve::{literal, resolve};
@@ -19,7 +19,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 pub const DEFAULT_LIMIT: usize = 64;
 
 /// How long a probe may hold its slot.
-const BRISK: Duration = Duration::from_millis(400);
+const BRISK: Duration = Duration::from_millis(200);
 
 /// How many names are looked up at one time; each takes a thread of the system while it waits.
 const LOOKUPS: usize = 256;

@@ -78,6 +78,13 @@ async fn whatever_is_served_is_read_and_judged_apart_from_its_end() {
             Err(Untrusted::NotYetValid("2027-01-01T00:00:00Z".parse().unwrap())),
         ),
         ("self-signed", &own, vec![&own.der], &trust, Err(Untrusted::SelfSigned)),
+        (
+            "self-signed, and an authority, before a stray",
+            &own_ca,
+            vec![&own_ca.der, &fine.der],
+            &trust,
+            Err(Untrusted::SelfSigned),
+        ),
         ("self-signed, and an authority", &own_ca, vec![&own_ca.der], &trust, Err(Untrusted::SelfSigned)),
         (
             "for clients",

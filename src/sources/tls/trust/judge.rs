@@ -194,7 +194,10 @@ impl Sent {
                 Err(_) => {}
             }
         }
-        let leaf = x509::leaf(&certificates).ok_or(ProbeError::NoCertificate)?;
+        let Some((first, others)) = certificates.split_first() else { return Err(ProbeError::NoCertificate) };
+        // Only what has signed another of them can have slipped into the first place.
+        let slipped = others.iter().any(|other| other.is_issued_by(first));
+        let leaf = if slipped { x509::leaf(&certificates).unwrap_or_default() } else { 0 };
         Ok(Self { certificates, places, leaf })
     }
 }
