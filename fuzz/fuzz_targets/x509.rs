@@ -7,7 +7,6 @@ use expiry_watch::sources::x509::parse_der;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(read) = parse_der(bytes) else { return };
-    let identity = read.identity();
     assert_eq!(Serial::parse(&read.serial.to_string()).as_ref(), (!read.serial.as_bytes().is_empty()).then_some(&read.serial));
     assert!(read.issuer.as_str().chars().all(|c| !c.is_control()));
     assert!(read.names.len() <= 250);
