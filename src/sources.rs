@@ -24,6 +24,9 @@ pub use digicert::Digicert;
 pub use entra::Entra;
 pub use nodes::Nodes;
 
+#[cfg(fuzzing)]
+pub use {digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody};
+
 use crate::clock::Clock;
 use crate::config::{Config, System};
 use crate::domain::{Credential, SourceName, Text};

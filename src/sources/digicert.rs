@@ -131,5 +131,16 @@ impl Asker<'_> {
     }
 }
 
+/// For the fuzzer: a page of orders or a list of certificates, from anybody.
+#[cfg(fuzzing)]
+pub fn page_from_anybody(body: &[u8]) {
+    let _ = document::certificates(body);
+    let Ok((orders, _)) = document::OrderPage::parse(body) else { return };
+    let mut fold = Fold::new(&SourceName::new("digicert"));
+    for order in &orders {
+        let _ = fold.primary(order);
+    }
+}
+
 #[cfg(test)]
 mod tests;

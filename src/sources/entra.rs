@@ -142,3 +142,14 @@ fn keep_last(credentials: &mut Vec<Arc<Credential>>) {
 
 #[cfg(test)]
 mod tests;
+
+/// For the fuzzer: a page of either collection, from anybody.
+#[cfg(fuzzing)]
+pub fn page_from_anybody(body: &[u8], now: Timestamp) {
+    use crate::domain::DirectoryObject::{Application, ServicePrincipal};
+    let _ = page::early_link(body);
+    for object in [Application, ServicePrincipal] {
+        let mut fold = Fold::new(&SourceName::new("entra"), object, now, Default::default());
+        let _ = fold.page(body);
+    }
+}
