@@ -4,6 +4,7 @@
 //! who asks, and where the text goes.
 
 mod json;
+mod lifetimes;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;

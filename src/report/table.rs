@@ -60,6 +60,9 @@ pub fn table(view: &View, width: usize, colour: bool) -> String {
         }
         line("");
     }
+    for forecast in super::lifetimes::lines(view) {
+        line(&cut(&forecast, width));
+    }
     line(&cut(&counts(view), width));
     out
 }
