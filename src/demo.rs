@@ -1,5 +1,5 @@
-//! The simulated tenant: a directory, Microsoft Graph, the sign-in authority, a DigiCert account and a mail server, all on
-//! loopback.
+//! The simulated tenant: a directory, Microsoft Graph, the sign-in authority, a DigiCert account, nodes that serve what it issued,
+//! and a mail server, all on loopback.
 //!
 //! It serves `expiry-watch demo` and every test that goes over the network, so it answers as the real ones do, keeps what it got,
 //! and breaks as it is told. It stands outside the watched system: of ours it knows the clock alone, and shares no type with the
@@ -26,6 +26,7 @@ mod graph;
 mod letter;
 mod listing;
 pub mod mail;
+mod nodes;
 pub mod pages;
 pub mod scenario;
 mod sign_in;
@@ -41,6 +42,7 @@ pub use entry::Entry;
 pub use faults::{Fault, Faults, Place};
 pub use letter::Letter;
 pub use mail::{MailFault, MailFaults, MailOptions, MailServer, MailTls, Mailbox, Message};
+pub use nodes::{Bundle, Nodes};
 
 use crate::clock::Clock;
 use axum::Router;
@@ -78,6 +80,8 @@ pub struct Options {
     pub gzip: bool,
     /// The DigiCert account. Empty where nothing is said.
     pub certcentral: CertCentral,
+    /// The TLS nodes, by name, each with what it serves. None where nothing is said.
+    pub nodes: Vec<(String, Bundle)>,
 }
 
 impl Default for Options {
@@ -96,6 +100,7 @@ impl Default for Options {
             requests_per_minute: Some(150),
             gzip: true,
             certcentral: CertCentral::new(),
+            nodes: Vec::new(),
         }
     }
 }
@@ -109,6 +114,7 @@ pub struct Tenant {
     /// Who came to the DigiCert account.
     desk: certcentral::Desk,
     mail: MailServer,
+    nodes: Nodes,
     _stop: [oneshot::Sender<()>; 2],
 }
 
@@ -126,12 +132,13 @@ impl Tenant {
             clock: options.clock.clone(),
             traffic: Arc::new(Traffic::default()),
         };
+        let nodes = Nodes::start(&options.nodes).await?;
         let site = Site::new(directory.clone(), options, format!("http://{address}"));
         let stop = serve(listener, graph::router(site.clone()).merge(certcentral::router(desk.clone())));
         let other = TcpListener::bind(("127.0.0.1", 0)).await?;
         let elsewhere = (other.local_addr()?, Arc::new(Traffic::default()));
         let stop_other = serve(other, graph::elsewhere(elsewhere.1.clone()));
-        Ok(Self { directory, site, address, elsewhere, desk, mail, _stop: [stop, stop_other] })
+        Ok(Self { directory, site, address, elsewhere, desk, mail, nodes, _stop: [stop, stop_other] })
     }
 
     /// What stands in for `https://graph.microsoft.com`.
@@ -168,6 +175,12 @@ impl Tenant {
     #[must_use]
     pub fn wrong_keys(&self) -> Vec<String> {
         self.desk.traffic.wrong_tokens()
+    }
+
+    /// What serves TLS, and who can change what it serves.
+    #[must_use]
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
     }
 
     /// For `IDENTITY_ENDPOINT`.

@@ -11,7 +11,7 @@ use crate::config::{self, AzureCredential, Config, SecretRef, State, System, Tra
 use crate::daemon::Service;
 use crate::deliver::Transport;
 
-use crate::demo::{Options, Secret, Tenant, pages, scenario};
+use crate::demo::{Bundle, Options, Secret, Tenant, pages, scenario};
 use crate::inventory::Inventory;
 use crate::sources::{Source, Surroundings};
 use crate::store::Store;
@@ -25,10 +25,14 @@ use url::Url;
 const ROTATED: &str = "33758b54-a9cb-48ef-a363-5aaf10888f80";
 const ROTATED_AFTER: Duration = Duration::from_secs(45);
 
+/// When somebody installs the certificate that was bought for the conferencing test node.
+const INSTALLED_AFTER: Duration = Duration::from_secs(75);
+
 pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let clock = Clock::System;
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
-    let options = Options { certcentral: scenario::certificates(clock.now()), ..Options::default() };
+    let certcentral = scenario::certificates(clock.now());
+    let options = Options { nodes: scenario::nodes(&certcentral), certcentral, ..Options::default() };
     let tenant = Tenant::start(scenario::mission(clock.now()), options).await.map_err(cannot)?;
     let folder = Folder::new().map_err(cannot)?;
     let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
@@ -44,6 +48,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let tenant = Arc::new(tenant);
     tokio::spawn(tell_of_mail(tenant.clone(), clock.clone()));
     tokio::spawn(rotate(tenant.clone(), clock.clone()));
+    tokio::spawn(install(tenant.clone(), clock.clone()));
     let extra_pages = Some(pages::router(tenant.mailbox()));
     serve(Service { config, clock, sources, transport, store, known: Inventory::default(), extra_pages }).await
 }
@@ -56,8 +61,12 @@ fn introduce(arguments: &DemoArguments) {
          metrics         http://{at}/metrics\n  health          http://{at}/health\n  \
          as JSON         http://{at}/api/v1/credentials\n\n\
          In {} s somebody rotates the secret of the Pexip test registration; half a minute later the watch says so.\n\
+         Of four nodes one serves the old certificate though a new one was issued, and one forgot the intermediate.\n\
+         In {} s somebody installs the new one on {}: that alarm is over.\n\
          Stop with Ctrl-C.\n",
-        ROTATED_AFTER.as_secs()
+        ROTATED_AFTER.as_secs(),
+        INSTALLED_AFTER.as_secs(),
+        scenario::CONFERENCE_TEST
     );
 }
 
@@ -82,7 +91,14 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
                 digicert.url = here(tenant.certcentral_url())?;
                 digicert.api_key = kept("certcentral-key", &tenant.certcentral().key())?;
             }
-            System::Tls(_) | System::Files(_) | System::Declared(_) => {}
+            System::Tls(tls) => {
+                tls.roots = Some(kept("roots.pem", tenant.nodes().roots_pem())?);
+                for target in &mut tls.targets {
+                    let node = tenant.nodes().iter().find(|(name, _)| *name == target.server_name);
+                    target.port = node.ok_or_else(|| format!("no node serves {}", target.server_name))?.1;
+                }
+            }
+            System::Files(_) | System::Declared(_) => {}
         }
     }
     if let Some(TransportConfig::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
@@ -114,6 +130,20 @@ async fn rotate(tenant: Arc<Tenant>, clock: Clock) {
     let secret = secret.from(now.to_string().as_str()).until(in_half_a_year.to_string().as_str());
     tenant.directory().add_secret(ROTATED, secret);
     println!("somebody has rotated the secret of the Pexip test registration");
+}
+
+/// The bought certificate is at last put where it is served.
+async fn install(tenant: Arc<Tenant>, clock: Clock) {
+    clock.sleep(INSTALLED_AFTER).await;
+    let name = scenario::CONFERENCE_TEST;
+    let issued = tenant.certcentral().certificates().into_iter();
+    let newest =
+        issued.filter(|issued| issued.names.iter().any(|covered| covered == name)).max_by_key(|i| i.valid_from);
+    let Some(newest) = newest else { return };
+    match tenant.nodes().install(name, &Bundle::of(newest)) {
+        Ok(()) => println!("somebody has installed the new certificate on {name}"),
+        Err(error) => println!("nobody can install the new certificate on {name}: {error}"),
+    }
 }
 
 /// A folder of our own, removed with all that is in it.

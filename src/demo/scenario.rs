@@ -5,6 +5,7 @@
 use super::certcentral::{CertCentral, Issued, Order};
 use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
 use super::directory::{Directory, MICROSOFT, PrincipalType};
+use super::nodes::Bundle;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -43,27 +44,41 @@ pub fn mission(now: Timestamp) -> Directory {
 /// How long DigiCert issues for, in days.
 const LIFE: i64 = 199;
 
-/// What DigiCert has issued to the place. [`CertCentral::certificates`] lists it all, for servers that are to serve it.
+/// What DigiCert has issued to the place.
 ///
 /// ```text
-/// management test    ==============|======        ends in 60 days
+/// management test    =================|=          ends in 5 days
 /// management prod    =====|===============        under a plan of three years
-/// conference test    =================|=          ends in 5 days
-/// conference prod    old ==========|==            ends in 20 days; renewed a week ago under another order,
-///                    new          =|=========     which no node may have noticed
+/// conference test    old ==========|==            ends in 20 days; renewed a week ago under another order,
+///                    new          =|=========     which its node has not noticed
+/// conference prod    =========|===========        ends in 100 days
 /// ```
 #[must_use]
 pub fn certificates(now: Timestamp) -> CertCentral {
     let central = CertCentral::new();
     let day = |days| day_of(now, days);
     let issued = |order, id, name, left| Issued::new(order, id, name, day(left - LIFE), day(left));
-    central.order(310_001, Order::of(issued(310_001, 710_001, MANAGEMENT_TEST, 60)));
+    central.order(310_001, Order::of(issued(310_001, 710_001, MANAGEMENT_TEST, 5)));
     let plan = Order::of(issued(310_002, 710_002, MANAGEMENT_PROD, 150)).paid_until(day(900));
     central.order(310_002, plan);
-    central.order(310_003, Order::of(issued(310_003, 710_003, CONFERENCE_TEST, 5)));
-    central.order(310_004, Order::of(issued(310_004, 710_004, CONFERENCE_PROD, 20)).renewed());
-    central.order(310_005, Order::of(issued(310_005, 710_005, CONFERENCE_PROD, LIFE - 7)));
+    central.order(310_003, Order::of(issued(310_003, 710_003, CONFERENCE_TEST, 20)).renewed());
+    central.order(310_004, Order::of(issued(310_004, 710_004, CONFERENCE_PROD, 100)));
+    central.order(310_005, Order::of(issued(310_005, 710_005, CONFERENCE_TEST, LIFE - 7)));
     central
+}
+
+/// The nodes that serve what `central` issued, in the order of the mission's configuration. Each serves the oldest for its name,
+/// and on the conferencing node of production somebody forgot the intermediate certificate.
+#[must_use]
+pub fn nodes(central: &CertCentral) -> Vec<(String, Bundle)> {
+    let issued = central.certificates();
+    let node = |name: &str| {
+        let certificate = issued.iter().find(|issued| issued.names.iter().any(|covered| covered == name))?.clone();
+        let bundle = Bundle::of(certificate);
+        let bundle = if name == CONFERENCE_PROD { bundle.without_intermediate() } else { bundle };
+        Some((name.to_owned(), bundle))
+    };
+    [CONFERENCE_TEST, CONFERENCE_PROD, MANAGEMENT_TEST, MANAGEMENT_PROD].into_iter().filter_map(node).collect()
 }
 
 /// The date in UTC so many days from `now`; past the end of time stays there.

@@ -3,6 +3,7 @@
 mod certcentral;
 mod graph;
 mod mail;
+mod nodes;
 mod pages;
 mod scenario;
 mod sign_in;

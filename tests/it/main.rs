@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by falling over")]
 
+mod certificates;
 mod cli;
 mod desk;
 mod life;

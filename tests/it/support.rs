@@ -89,6 +89,8 @@ impl Place {
         let tenant = Tenant::start(directory, options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("client-secret"), tenant.client_secret()).unwrap();
+        std::fs::write(folder.path().join("certcentral-key"), tenant.certcentral().key()).unwrap();
+        std::fs::write(folder.path().join("roots.pem"), tenant.nodes().roots_pem()).unwrap();
         Self { tenant, clock, folder, config: format!("{PLACE}{more}") }
     }
 
@@ -109,11 +111,7 @@ impl Place {
             secret: SecretRef::File(self.path("client-secret")),
         });
         for source in &mut config.sources {
-            if let System::Entra(entra) = &mut source.system
-                && entra.graph_url.port() == Some(9)
-            {
-                entra.graph_url = Url::parse(&self.tenant.graph_url()).unwrap();
-            }
+            self.point_at_tenant(&mut source.system);
         }
         if let Some(config::Transport::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
             smtp.port = self.tenant.smtp_addr().port();
@@ -122,6 +120,27 @@ impl Place {
         }
         config.state = State::Sqlite(self.state());
         config
+    }
+
+    /// What the tenant does not have is left as the story wrote it.
+    fn point_at_tenant(&self, system: &mut System) {
+        match system {
+            System::Entra(entra) if entra.graph_url.port() == Some(9) => {
+                entra.graph_url = Url::parse(&self.tenant.graph_url()).unwrap();
+            }
+            System::Digicert(digicert) => {
+                digicert.url = Url::parse(&self.tenant.certcentral_url()).unwrap();
+                digicert.api_key = SecretRef::File(self.path("certcentral-key"));
+            }
+            System::Tls(tls) => {
+                tls.roots = Some(SecretRef::File(self.path("roots.pem")));
+                for target in &mut tls.targets {
+                    let node = self.tenant.nodes().iter().find(|(name, _)| *name == target.server_name);
+                    target.port = node.map_or(target.port, |(_, port)| port);
+                }
+            }
+            System::Entra(_) | System::Files(_) | System::Declared(_) => {}
+        }
     }
 
     pub fn set(&self, at: &str) {
@@ -276,7 +295,10 @@ pub struct TestWatcher {
 
 impl TestWatcher {
     pub async fn start(directory: Directory, date: &str, more: &str) -> Self {
-        let place = Place::new(directory, date, more).await;
+        Self::at(Place::new(directory, date, more).await).await
+    }
+
+    pub async fn at(place: Place) -> Self {
         let process = Process::start(&place).await;
         Self { place, process, read: 0 }
     }
@@ -353,7 +375,7 @@ impl TestWatcher {
         }
         for file in std::fs::read_dir(self.place.folder.path()).unwrap() {
             let path = file.unwrap().path();
-            if !path.ends_with("client-secret") {
+            if path.is_file() && !path.ends_with("client-secret") {
                 let bytes = std::fs::read(&path).unwrap();
                 assert_clean(&String::from_utf8_lossy(&bytes), &secrets, &path.display().to_string());
             }

@@ -149,17 +149,17 @@ async fn the_mission_has_four_names_of_which_one_was_renewed_under_another_order
     assert_eq!(
         read.iter().map(line).collect::<Vec<_>>(),
         [
-            "digicert:310001:710001 mgmt.test.vc.maxconf.ca 2027-01-20T23:59:59Z",
+            "digicert:310001:710001 mgmt.test.vc.maxconf.ca 2026-11-26T23:59:59Z",
             "digicert:310002:710002 mgmt.vc.maxconf.ca 2027-04-20T23:59:59Z",
-            "digicert:310003:710003 conference.test.vc.maxconf.ca 2026-11-26T23:59:59Z",
-            "digicert:310004:710004 conference.vc.maxconf.ca 2026-12-11T23:59:59Z",
-            "digicert:310005:710005 conference.vc.maxconf.ca 2027-06-01T23:59:59Z",
+            "digicert:310003:710003 conference.test.vc.maxconf.ca 2026-12-11T23:59:59Z",
+            "digicert:310004:710004 conference.vc.maxconf.ca 2027-03-01T23:59:59Z",
+            "digicert:310005:710005 conference.test.vc.maxconf.ca 2027-06-01T23:59:59Z",
         ]
     );
     let serials: Vec<String> = read.iter().map(|c| c.x509.as_ref().unwrap().serial.to_string()).collect();
     let issued: Vec<String> = reader.tenant.certcentral().certificates().into_iter().map(|c| c.serial).collect();
     assert_eq!(serials, issued, "servers can be made that serve them");
-    assert_eq!((&read[3].holder, &read[3].label), (&read[4].holder, &read[4].label));
+    assert_eq!((&read[2].holder, &read[2].label), (&read[4].holder, &read[4].label));
 }
 
 #[test]

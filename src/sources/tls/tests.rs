@@ -1,3 +1,5 @@
+//! Servers in every state that a probe can meet, and what is read of each.
+
 use super::testing::*;
 use super::*;
 use rustls::server::WebPkiClientVerifier;

@@ -1,3 +1,5 @@
+//! Certificates as they are met: odd, damaged, and in bundles of every kind.
+
 use super::*;
 use crate::domain::Serial;
 use proptest::prelude::*;

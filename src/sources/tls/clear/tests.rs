@@ -1,3 +1,5 @@
+//! Records of old versions, whole, cut up and forged.
+
 use super::*;
 use proptest::prelude::*;
 
