@@ -36,8 +36,7 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     for (credential, why) in unreadable(&view) {
         eprintln!("expiry-watch: {credential}: {why}");
     }
-    print(&view, arguments.format)
-        .map_err(|error| fail(Exit::Configuration, format_args!("the result cannot be written: {error}")))?;
+    print(&view, arguments.format).map_err(|error| setup::cannot_print(&error))?;
 
     let mut exit = Exit::Done;
     for failed in polled.iter().filter_map(|polled| Some((&polled.source, polled.error.as_ref()?))) {
@@ -63,6 +62,12 @@ fn unreadable(view: &View) -> impl Iterator<Item = (&CredentialId, &Text)> {
 /// What the state holds, opened for reading alone; nothing where there is none.
 async fn remembered(config: &Config, sources: &[crate::sources::Source]) -> Result<(Inventory, Ledger), Exit> {
     let Some(store) = Store::open_read_only(setup::state_path(config)).await.map_err(state_failed)? else {
+        if setup::state_path(config).exists() {
+            eprintln!(
+                "expiry-watch: warning: the state is not yet one of this version (the next `run` or `once` sees to that): shown as if \
+                 nothing had been told"
+            );
+        }
         return Ok((Inventory::default(), Ledger::default()));
     };
     let known = setup::known(&store, sources).await?;

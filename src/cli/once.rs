@@ -1,6 +1,6 @@
 //! `once`: one poll, all due notices delivered, then exit; for a scheduled job.
 
-use super::setup::{self, fail, state_failed};
+use super::setup::{self, fail, say, state_failed};
 use super::{ConfigArgument, Exit};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -66,7 +66,11 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
         _ => Sent::default(),
     };
     let read: usize = polled.iter().map(|polled| polled.credentials).sum();
-    println!("{read} credentials read, {} notices enqueued, {} messages delivered", told.len(), sent.delivered);
+    say(format_args!(
+        "{read} credentials read, {} notices enqueued, {} messages delivered",
+        told.len(),
+        sent.delivered
+    ))?;
     if sent.rejected + sent.left > 0 {
         let left = format_args!("{} messages refused for good, {} left for the next run", sent.rejected, sent.left);
         exit = exit.and(fail(Exit::Mail, left));

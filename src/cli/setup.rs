@@ -7,12 +7,25 @@ use crate::cycle::Cycle;
 use crate::inventory::Inventory;
 use crate::sources::Source;
 use crate::store::{Store, StoreError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Prints `problem` as every command does, and gives back the code to end with.
 pub fn fail(exit: Exit, problem: impl std::fmt::Display) -> Exit {
     eprintln!("expiry-watch: {problem}");
     exit
+}
+
+/// Prints a result. Whoever reads may have seen enough (`| head`); any other failure is said.
+pub fn say(result: std::fmt::Arguments<'_>) -> Result<(), Exit> {
+    match writeln!(std::io::stdout().lock(), "{result}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(cannot_print(&error)),
+        _ => Ok(()),
+    }
+}
+
+pub fn cannot_print(error: &std::io::Error) -> Exit {
+    fail(Exit::Configuration, format_args!("the result cannot be written: {error}"))
 }
 
 pub fn configuration(path: &Path) -> Result<Config, Exit> {

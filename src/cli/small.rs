@@ -1,6 +1,6 @@
 //! The small commands: `config check`, `mail test`, `healthcheck`.
 
-use super::setup::{self, fail};
+use super::setup::{self, fail, say};
 use super::{ConfigArgument, Exit, HealthArguments, MailTestArguments};
 use crate::clock::Clock;
 use crate::config;
@@ -15,7 +15,7 @@ pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
     for warning in &config.warnings {
         eprintln!("expiry-watch: warning: {warning}");
     }
-    println!(
+    say(format_args!(
         "{} is valid: {} sources, {} rules, {} teams; {} warnings (time zones: {})",
         arguments.config.display(),
         config.sources.len(),
@@ -23,7 +23,7 @@ pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
         config.policy.teams.len(),
         config.warnings.len(),
         config::zone::database_version(),
-    );
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -46,7 +46,7 @@ pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
     let mut exit = Exit::Done;
     for draft in drafts {
         match transport.send(&mail.from, &draft.address, &draft.raw, &draft.id).await {
-            Ok(()) => println!("{}: handed over, Message-ID {}", draft.address, draft.id),
+            Ok(()) => say(format_args!("{}: handed over, Message-ID {}", draft.address, draft.id))?,
             Err(SendError::Deferred(why)) => exit = fail(Exit::Mail, format_args!("{}: not now: {why}", draft.address)),
             Err(SendError::Rejected(why)) => exit = fail(Exit::Mail, format_args!("{}: refused: {why}", draft.address)),
             Err(SendError::Paused(why)) => {
@@ -66,7 +66,7 @@ pub async fn healthcheck(arguments: &HealthArguments) -> Result<Exit, Exit> {
     let client = client.map_err(|error| unhealthy(&error))?;
     let answer = client.get(&arguments.url).send().await.map_err(|error| unhealthy(&error.without_url()))?;
     if answer.status() == reqwest::StatusCode::OK {
-        println!("healthy");
+        say(format_args!("healthy"))?;
         return Ok(Exit::Done);
     }
     Err(unhealthy(&format!("it answers {}", answer.status())))

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 /// Connections at once; further ones wait in the listener's queue.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 64;
 
 /// How long a client may take to send a request's head, or to send the next one on the same connection.
-const HEAD: Duration = Duration::from_secs(15);
+const HEAD: Duration = Duration::from_secs(10);
 
 /// How long a connection lives in all, however it is used: longer than any scrape or download here.
 const LIFE: Duration = Duration::from_secs(10 * 60);

@@ -62,6 +62,8 @@ fn trouble(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Condition> 
     let since = entry.trouble_since?;
     let condition = |kind, reason: &str| Some(Condition { kind, since, reason: reason.to_owned(), due: false });
     match entry.credential.trouble.as_ref()? {
+        // What has expired is expired, not also untrusted.
+        Trouble::Untrusted(_) if entry.credential.has_ended_at(now) => None,
         Trouble::Untrusted(why) => condition(NoticeKind::Untrusted, why.as_str()),
         Trouble::Unreachable(why) | Trouble::Unresolved(why) => {
             let patience = SignedDuration::from_secs(policy.stale_after.get(&entry.credential.source)?.seconds());

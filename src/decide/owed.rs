@@ -72,6 +72,10 @@ pub fn closing(story: &Story<'_>, entry: &Entry, verdict: Option<&Verdict>, now:
 pub fn closing_of_condition(family: Family, entry: &Entry, verdict: Option<&Verdict>) -> Option<Closing> {
     let Some(verdict) = verdict else { return Some(Closing::Deleted) };
     let goes_on = verdict.conditions.iter().any(|condition| condition.kind.family() == Some(family));
-    let unseen = entry.credential.trouble.as_ref().is_some_and(Trouble::is_unreachable);
+    // Whatever is wrong with what has ended, or cannot be seen, is not mended.
+    let unseen = match &entry.credential.trouble {
+        Some(Trouble::Untrusted(_)) => family == Family::Trust,
+        trouble => trouble.as_ref().is_some_and(Trouble::is_unreachable),
+    };
     (!goes_on && !unseen && verdict.status != Status::Ignored).then_some(Closing::Mended(family))
 }

@@ -4,7 +4,7 @@ use super::ledger::{Story, teams_told};
 use super::notices::{About, Desk};
 use super::owed::{self, Closing};
 use super::verdict::{Code, Status, Verdict};
-use crate::domain::{Families, Family, Notice, NoticeKey, TeamId};
+use crate::domain::{Families, Family, Notice, NoticeKey, NoticeKind, TeamId};
 
 /// The families of notices that a credential's own story consists of.
 const FAMILIES: [Family; 4] = [Family::Dates, Family::Trust, Family::Deployment, Family::Reach];
@@ -53,7 +53,13 @@ pub fn settle(
         let Some(family) = condition.kind.family() else { continue };
         for team in teams.iter() {
             let story = story(told, team, family, closes(team));
-            if !story.open.iter().any(|key| key.kind == condition.kind) {
+            // What is wrong with another certificate is another story; that nobody answers is the same one.
+            let is_told = |key: &&NoticeKey| {
+                let same_story =
+                    condition.kind == NoticeKind::Unreachable || key.expires_at == about.entry.credential.expires_at;
+                key.kind == condition.kind && same_story
+            };
+            if !story.open.iter().any(is_told) {
                 condition.due = true;
                 owed.push(desk.condition(about, condition, team, story.episode));
             }

@@ -1,7 +1,7 @@
 //! Previous inventory + this poll's readings -> the next inventory, and what changed for the store.
 
 use super::{Entry, Inventory, SourceState};
-use crate::domain::{ById, Credential, CredentialId, SourceName, Text, Trouble};
+use crate::domain::{ById, Credential, CredentialId, Kind, SourceName, Text, Trouble, X509};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -57,19 +57,15 @@ pub fn reconcile(
                 state.last_success = Some(reading.at);
                 state.last_error = None;
                 read.insert(reading.source);
-                for credential in credentials {
-                    // What could not even be told apart stands for all that its holder had.
-                    let had = unresolved(previous, &credential);
-                    if !had.is_empty() {
-                        for credential in had {
-                            placed.insert(ById(Arc::clone(&credential)));
+                // What was read comes first: only what is then left can be what could not be told apart.
+                let (lost, found): (Vec<_>, Vec<_>) =
+                    credentials.into_iter().partition(|credential| is_unresolved(credential));
+                for credential in found.into_iter().chain(lost) {
+                    for credential in what_it_stands_for(previous, credential, &placed) {
+                        // One id, one entry: where two sources list the same thing, the first keeps it.
+                        if placed.insert(ById(Arc::clone(&credential))) {
                             entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                         }
-                        continue;
-                    }
-                    // One id, one entry: where two sources list the same thing, the first keeps it.
-                    if placed.insert(ById(Arc::clone(&credential))) {
-                        entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                     }
                 }
             }
@@ -84,6 +80,9 @@ pub fn reconcile(
             entries.push(entry.clone());
         } else {
             match entry.missing_since {
+                None if let Some(absent) = absent(entry, now) => {
+                    entries.push(sighted(Some(entry), absent, now, &mut changes))
+                }
                 None => {
                     let gone = Entry { missing_since: Some(now), ..entry.clone() };
                     changes.upserts.push(gone.clone());
@@ -109,7 +108,8 @@ fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, c
         }
         known => {
             let first_seen = known.map_or(now, |entry| entry.first_seen);
-            let trouble_since = credential.trouble.as_ref().map(|trouble| since(trouble, known, now));
+            let trouble_since =
+                credential.trouble.as_ref().map(|trouble| since(trouble, credential.x509.clone(), known, now));
             let entry = Entry { credential, first_seen, trouble_since, missing_since: None };
             changes.upserts.push(entry.clone());
             entry
@@ -117,21 +117,45 @@ fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, c
     }
 }
 
-/// What `fresh`'s holder had, as unreachable, where `fresh` only says that its holder could not be looked up. Nothing for any
-/// other credential.
-fn unresolved(previous: &Inventory, fresh: &Credential) -> Vec<Arc<Credential>> {
-    let Some(Trouble::Unresolved(why)) = &fresh.trouble else { return Vec::new() };
+fn is_unresolved(credential: &Credential) -> bool {
+    matches!(credential.trouble, Some(Trouble::Unresolved(_)))
+}
+
+/// `fresh` itself; or, where it only says that its holder could not be looked up, what was known there and was not read otherwise.
+fn what_it_stands_for(previous: &Inventory, fresh: Arc<Credential>, placed: &HashSet<ById>) -> Vec<Arc<Credential>> {
+    let Some(Trouble::Unresolved(why)) = &fresh.trouble else { return vec![fresh] };
     let siblings = previous.entries().iter().filter(|entry| {
         let known = &entry.credential;
         entry.missing_since.is_none()
-            && known.id != fresh.id
             && (known.kind, &known.source, &known.holder.id) == (fresh.kind, &fresh.source, &fresh.holder.id)
+            && (fresh.kind != Kind::ServedCertificate || port(known) == port(&fresh))
+            && !placed.contains(&ById(Arc::clone(known)))
     });
-    let silent = |entry: &Entry| {
-        let trouble = Some(Trouble::Unreachable(why.clone()));
-        Arc::new(Credential { trouble, ..(*entry.credential).clone() })
-    };
-    siblings.map(silent).collect()
+    let had: Vec<Arc<Credential>> = siblings.map(|entry| silent(&entry.credential, why.clone())).collect();
+    if had.is_empty() { vec![fresh] } else { had }
+}
+
+fn silent(known: &Credential, why: Text) -> Arc<Credential> {
+    Arc::new(Credential { trouble: Some(Trouble::Unreachable(why)), ..known.clone() })
+}
+
+/// The last part of a served certificate's id.
+fn port(credential: &Credential) -> Option<String> {
+    credential.id.to_string().rsplit_once(':').map(|(_, port)| port.to_owned())
+}
+
+/// How long an address may be absent from a name's before it counts as gone: where names are given out in turn, it comes back.
+const ABSENT_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+const ABSENT: &str = "its name does not lead to this address at present";
+
+/// A served certificate whose address its name has only just stopped to give, for as long as it may come back.
+fn absent(entry: &Entry, now: Timestamp) -> Option<Arc<Credential>> {
+    let credential = &entry.credential;
+    let is_absent = matches!(&credential.trouble, Some(Trouble::Unreachable(why)) if why.as_str() == ABSENT);
+    let since = entry.trouble_since.filter(|_| is_absent).unwrap_or(now);
+    let may_come_back = credential.kind == Kind::ServedCertificate && now.duration_since(since) < ABSENT_FOR;
+    may_come_back.then(|| silent(credential, Text::clean(ABSENT)))
 }
 
 /// What could not be read keeps the dates of the last time it could.
@@ -148,10 +172,11 @@ fn remembering_dates(known: Option<&Entry>, fresh: Arc<Credential>) -> Arc<Crede
     }
 }
 
-/// Since when: a trouble of the same sort goes on, whatever words its source finds for it today.
-fn since(trouble: &Trouble, known: Option<&Entry>, now: Timestamp) -> Timestamp {
+/// Since when: a trouble of the same sort goes on, whatever words its source finds for it today; another certificate has its own.
+fn since(trouble: &Trouble, x509: Option<Arc<X509>>, known: Option<&Entry>, now: Timestamp) -> Timestamp {
     let goes_on = |entry: &&Entry| {
-        entry.credential.trouble.as_ref().is_some_and(|known| known.is_unreachable() == trouble.is_unreachable())
+        (trouble.is_unreachable() || entry.credential.x509 == x509)
+            && entry.credential.trouble.as_ref().is_some_and(|known| known.is_unreachable() == trouble.is_unreachable())
     };
     known.filter(goes_on).and_then(|entry| entry.trouble_since).unwrap_or(now)
 }
@@ -254,9 +279,54 @@ mod tests {
         assert!(Arc::ptr_eq(&again, &after.entries()[0].credential));
     }
 
+    fn node(address: &str, port: u16) -> Credential {
+        Credential { kind: Kind::ServedCertificate, ..secret("a", &format!("tls:name:{address}:{port}"), END) }
+    }
+
+    #[test]
+    fn what_was_read_behind_a_name_is_not_touched_by_a_failure_to_look_it_up_elsewhere() {
+        let readings =
+            vec![reading("a", DAY1, Ok(vec![node("10.0.0.1", 443), node("10.0.0.2", 443), node("10.0.0.1", 5061)]))];
+        let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
+        let lost = |host: &str, port| Credential {
+            expires_at: None,
+            trouble: Some(Trouble::Unresolved(Text::clean("no such name"))),
+            ..node(host, port)
+        };
+        let read = vec![lost("one", 443), node("10.0.0.2", 443), node("10.0.0.1", 5061), lost("two", 443)];
+        let after = reconcile(&before, &states(&["a"]), vec![reading("a", DAY2, Ok(read))], at(DAY2)).0;
+        let shown: Vec<(String, bool)> = after
+            .entries()
+            .iter()
+            .filter(|entry| entry.missing_since.is_none())
+            .map(|entry| (entry.credential.id.to_string(), entry.credential.trouble.is_some()))
+            .collect();
+        let expected = [
+            ("tls:name:10.0.0.1:443", true),
+            ("tls:name:10.0.0.1:5061", false),
+            ("tls:name:10.0.0.2:443", false),
+            ("tls:name:two:443", true),
+        ];
+        assert_eq!(shown, expected.map(|(id, troubled)| (id.to_owned(), troubled)));
+    }
+
+    #[test]
+    fn an_address_that_comes_and_goes_with_its_name_is_not_missing_until_it_stays_away() {
+        let both = vec![node("10.0.0.1", 443), node("10.0.0.2", 443)];
+        let mut inventory =
+            reconcile(&Inventory::default(), &states(&["a"]), vec![reading("a", DAY1, Ok(both))], at(DAY1)).0;
+        for (minutes, missing) in [(1, false), (30, false), (70, true)] {
+            let now = at(DAY1) + SignedDuration::from_mins(minutes);
+            let one = vec![reading("a", DAY1, Ok(vec![node("10.0.0.1", 443)]))];
+            inventory = reconcile(&inventory, &states(&["a"]), one, now).0;
+            let gone: Vec<bool> = inventory.entries().iter().map(|entry| entry.missing_since.is_some()).collect();
+            assert_eq!(gone, [false, missing], "after {minutes} minutes");
+        }
+    }
+
     #[test]
     fn a_name_that_cannot_be_looked_up_leaves_its_nodes_where_they_were_as_unreachable() {
-        let node = |address: &str| secret("a", &format!("tls:name:{address}:443"), END);
+        let node = |address: &str| node(address, 443);
         let readings = vec![reading("a", DAY1, Ok(vec![node("10.0.0.1"), node("10.0.0.2")]))];
         let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
         let lost = Credential {

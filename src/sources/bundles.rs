@@ -2,9 +2,9 @@
 
 use super::ReadError;
 use super::files::{self, Found};
-use super::nodes::{dated, holder};
+use super::nodes::dated;
 use crate::config::FilesConfig;
-use crate::domain::{Credential, CredentialId, Kind, SourceName, Text, Trouble};
+use crate::domain::{Credential, CredentialId, Holder, Ident, Kind, SourceName, Text, Trouble};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -46,7 +46,13 @@ fn credential(source: &SourceName, (path, outcome): &Found) -> Credential {
         id: CredentialId::file(&path, &serial),
         source: source.clone(),
         kind: Kind::CertificateFile,
-        holder: holder(&path),
+        holder: Arc::new(Holder {
+            name: Text::clean(&path),
+            id: Ident::new(&path),
+            app_id: None,
+            team_tags: Box::default(),
+            enabled: true,
+        }),
         label: Text::default(),
         not_before: None,
         expires_at: None,

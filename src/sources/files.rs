@@ -42,7 +42,8 @@ pub struct PatternError {
 }
 
 /// All files behind the patterns, each once, in order. A pattern without wildcards names its file whether it is there or not: that
-/// it went missing must be said. One with wildcards that finds nothing names no file.
+/// it went missing must be said. One with wildcards that finds nothing is an
+/// error: it may be a folder that is not there at present.
 ///
 /// # Errors
 /// When a pattern is not one, or finds too much.
@@ -55,6 +56,7 @@ pub fn find(patterns: &[String]) -> Result<Vec<PathBuf>, PatternError> {
             continue;
         }
         let paths = glob::glob(pattern).map_err(|error| wrong(error.msg))?;
+        let before = found.len();
         // A folder that may not be listed is no file, but it is said: what is in it would be missing in silence.
         for path in paths {
             let path = path.map_err(|error| wrong(&format!("{}: {}", error.path().display(), error.error())))?;
@@ -65,6 +67,10 @@ pub fn find(patterns: &[String]) -> Result<Vec<PathBuf>, PatternError> {
                 return Err(wrong("it finds more files than one source reads (10,000)"));
             }
             found.push(path);
+        }
+        // A volume that is not there must not pass for certificates that were taken away.
+        if found.len() == before {
+            return Err(wrong("it finds no file"));
         }
     }
     found.sort_unstable();

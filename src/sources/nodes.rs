@@ -103,7 +103,7 @@ pub(super) fn dated(credential: Credential, certificate: &Certificate) -> Creden
 }
 
 /// What is named the same is the same holder, whatever its case.
-pub(super) fn holder(name: &str) -> Arc<Holder> {
+fn holder(name: &str) -> Arc<Holder> {
     Arc::new(Holder {
         name: Text::clean(name),
         id: Ident::new(&name.to_ascii_lowercase()),

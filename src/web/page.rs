@@ -126,7 +126,7 @@ fn heading(scene: &Scene<'_>, app: &App) -> Markup {
 
 fn health(health: &Health) -> Markup {
     let words = match health.level {
-        Level::Ok => "All is well: sources are read and mail goes out.",
+        Level::Ok => "The watch is well: sources are read and mail goes out.",
         Level::Degraded => "Something is held up.",
         Level::Failing => "The watch cannot be relied upon at present.",
     };

@@ -216,3 +216,17 @@ fn what_is_paid_for_is_said_beside_the_end_and_is_not_the_end() {
         );
     }
 }
+
+#[test]
+fn a_new_certificate_with_a_fault_of_its_own_is_told_and_what_has_expired_is_not_also_untrusted() {
+    let untrusted = |which, why: &str| with(serve("10.0.0.1", which), Trouble::Untrusted(Text::clean(why)));
+    let told = Life::with_defaults().days(EIGHT, 3, |day| match day {
+        0 => vec![untrusted(OLD, "incomplete chain")],
+        1 => vec![untrusted(NEW, "incomplete chain")],
+        _ => vec![serve("10.0.0.1", NEW)],
+    });
+    assert_eq!(told, ["0 expiring 16%", "0 untrusted now", "1 resolved", "1 untrusted now", "2 resolved"]);
+    let ended = ("0C00000000000001", "2026-06-01T00:00:00Z", "2026-11-20T00:00:00Z");
+    let told = Life::with_defaults().days(EIGHT, 2, |_| vec![untrusted(ended, "incomplete chain")]);
+    assert_eq!(told, ["0 expired"]);
+}

@@ -82,7 +82,10 @@ fn credential(scene: &Scene<'_>, verdict: &Verdict) -> Markup {
                     None => "never",
                 }
             }
-            td data-name="Status" { span class="status" { (verdict.status.as_str().replace('_', " ")) } }
+            td data-name="Status" {
+                span class="status" { (verdict.status.as_str().replace('_', " ")) }
+                @for condition in &verdict.conditions { " " b { (condition.kind.as_str().replace('_', " ")) } }
+            }
             td data-name="Holder" {
                 span class="holder" { (credential.holder.name) }
                 @if !credential.holder.enabled { small { "may not sign in at present" } }
