@@ -27,7 +27,9 @@ pub fn settle(
     let closed_teams: Vec<TeamId> = closed.iter().map(|closed| closed.team.clone()).collect();
     for closed in &closed {
         let key = NoticeKey { closes: closed.closes, episode: closed.episode, ..closed.last.clone() };
-        owed.push(desk.resolved(about, closed.why, key, closed_teams.clone()));
+        let mut notice = desk.resolved(about, closed.why, key, closed_teams.clone());
+        notice.reason.push_str(&still_wrong(verdict.as_deref(), closed.closes));
+        owed.push(notice);
     }
     let Some(verdict) = &mut verdict else { return };
     if verdict.status == Status::Ignored {
@@ -65,6 +67,14 @@ pub fn settle(
             }
         }
     }
+}
+
+/// Make sure that the end of one story is not taken for the end of all: what else is wrong goes on.
+fn still_wrong(verdict: Option<&Verdict>, closes: Families) -> String {
+    let conditions = verdict.iter().flat_map(|verdict| &verdict.conditions);
+    let others = conditions.filter(|condition| condition.kind.family().is_some_and(|family| !closes.contains(family)));
+    let others: Vec<String> = others.map(|condition| condition.kind.as_str().replace('_', " ")).collect();
+    if others.is_empty() { String::new() } else { format!("; but it is still {}", others.join(" and ")) }
 }
 
 /// Nothing crossed, nothing wrong.

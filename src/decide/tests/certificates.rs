@@ -230,3 +230,13 @@ fn a_new_certificate_with_a_fault_of_its_own_is_told_and_what_has_expired_is_not
     let told = Life::with_defaults().days(EIGHT, 2, |_| vec![untrusted(ended, "incomplete chain")]);
     assert_eq!(told, ["0 expired"]);
 }
+
+#[test]
+fn a_resolved_says_what_goes_on_all_the_same() {
+    let untrusted = |which| with(serve("10.0.0.1", which), Trouble::Untrusted(Text::clean("incomplete chain")));
+    let mut life = Life::with_defaults();
+    life.run(at(EIGHT), Ok(vec![untrusted(OLD)]));
+    let told = life.run(at(EIGHT) + SignedDuration::from_hours(24), Ok(vec![untrusted(NEW)]));
+    let resolved = told.iter().find(|notice| short(notice) == "resolved").unwrap();
+    assert!(resolved.reason.ends_with("; but it is still untrusted"), "{}", resolved.reason);
+}
