@@ -134,11 +134,17 @@ impl Cycle {
             let at = self.clock.now();
             tasks.spawn(async move {
                 let begun = std::time::Instant::now();
+                let mut unreadable = Vec::new();
                 let outcome = match timeout(READ_DEADLINE, source.read(patience, at)).await {
-                    Ok(outcome) => outcome.map_err(Text::from),
+                    Ok(outcome) => outcome.map_err(|error| {
+                        let why = error.text().clone();
+                        unreadable = error.unreadable;
+                        why
+                    }),
                     Err(_) => Err(Text::clean("reading took longer than 20 minutes and was broken off")),
                 };
-                let reading = Reading { source: source.name().clone(), system: source.system(), at, outcome };
+                let reading =
+                    Reading { source: source.name().clone(), system: source.system(), at, outcome, unreadable };
                 (index, reading, begun.elapsed())
             });
         }
@@ -154,6 +160,7 @@ impl Cycle {
             system: source.system(),
             at: now,
             outcome: Err(Text::clean("reading broke down (a defect of the watch itself)")),
+            unreadable: Vec::new(),
         };
         let or_broken =
             |(done, source): (Option<_>, &Arc<Source>)| done.unwrap_or_else(|| (broken(source), Duration::ZERO));

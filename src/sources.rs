@@ -62,23 +62,21 @@ impl Patience {
 /// Why there is no snapshot: what failed, in which request, and what to do. One clean line, without any token. It does not name
 /// the source, which whoever reads it knows.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct ReadError(Text);
+#[error("{why}")]
+pub struct ReadError {
+    why: Text,
+    /// What was asked, one by one, and did not answer, where a source knows that much.
+    pub unreadable: Vec<Arc<Credential>>,
+}
 
 impl ReadError {
     fn new(said: &str) -> Self {
-        Self(Text::clean(said))
+        Self { why: Text::clean(said), unreadable: Vec::new() }
     }
 
     #[must_use]
     pub fn text(&self) -> &Text {
-        &self.0
-    }
-}
-
-impl From<ReadError> for Text {
-    fn from(error: ReadError) -> Self {
-        error.0
+        &self.why
     }
 }
 

@@ -1,6 +1,6 @@
 //! How each holder stands, over all its credentials of one kind.
 
-use super::verdict::{Status, Verdict};
+use super::verdict::{Code, Status, Verdict};
 use crate::inventory::Inventory;
 use jiff::Timestamp;
 
@@ -70,7 +70,9 @@ pub fn holders(inventory: &Inventory, verdicts: &[Verdict], now: Timestamp) -> V
 
 fn holder(inventory: &Inventory, group: &[Verdict], verdicts: std::ops::Range<usize>, now: Timestamp) -> HolderState {
     let of = |verdict: &Verdict| verdict.credential(inventory);
-    let valid = || group.iter().map(of).filter(|credential| credential.is_valid_at(now));
+    // What could never be read says nothing about its holder.
+    let known = || group.iter().filter(|verdict| verdict.code != Code::Unknown);
+    let valid = || known().map(of).filter(|credential| credential.is_valid_at(now));
     let running_out = |verdict: &&Verdict| verdict.status == Status::Superseded && !of(verdict).has_ended_at(now);
     let (state, since) = if valid().next().is_none() {
         match group.iter().map(of).filter(|credential| credential.has_ended_at(now)).filter_map(|c| c.expires_at).max()

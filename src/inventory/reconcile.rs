@@ -19,6 +19,8 @@ pub struct Reading {
     /// When the attempt began.
     pub at: Timestamp,
     pub outcome: Result<Vec<Arc<Credential>>, Text>,
+    /// What a failed attempt could name one by one as unreadable.
+    pub unreadable: Vec<Arc<Credential>>,
 }
 
 /// What the store has to write so that it holds the new inventory.
@@ -51,22 +53,25 @@ pub fn reconcile(
         let Some(state) = sources.iter_mut().find(|state| state.name == reading.source) else { continue };
         state.first_attempt.get_or_insert(reading.at);
         state.last_attempt = Some(reading.at);
-        match reading.outcome {
-            Err(error) => state.last_error = Some(error),
+        let credentials = match reading.outcome {
+            Err(error) => {
+                state.last_error = Some(error);
+                reading.unreadable
+            }
             Ok(credentials) => {
                 state.last_success = Some(reading.at);
                 state.last_error = None;
                 read.insert(reading.source);
-                // What was read comes first: only what is then left can be what could not be told apart.
-                let (lost, found): (Vec<_>, Vec<_>) =
-                    credentials.into_iter().partition(|credential| is_unresolved(credential));
-                for credential in found.into_iter().chain(lost) {
-                    for credential in what_it_stands_for(previous, credential, &placed) {
-                        // One id, one entry: where two sources list the same thing, the first keeps it.
-                        if placed.insert(ById(Arc::clone(&credential))) {
-                            entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
-                        }
-                    }
+                credentials
+            }
+        };
+        // What was read comes first: only what is then left can be what could not be told apart.
+        let (lost, found): (Vec<_>, Vec<_>) = credentials.into_iter().partition(|credential| is_unresolved(credential));
+        for credential in found.into_iter().chain(lost) {
+            for credential in what_it_stands_for(previous, credential, &placed) {
+                // One id, one entry: where two sources list the same thing, the first keeps it.
+                if placed.insert(ById(Arc::clone(&credential))) {
+                    entries.push(sighted(known.remove(&credential.id), credential, now, &mut changes));
                 }
             }
         }
@@ -233,6 +238,7 @@ mod tests {
             system: "entra",
             at: at(when),
             outcome: outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean),
+            unreadable: Vec::new(),
         }
     }
 
@@ -308,6 +314,20 @@ mod tests {
             ("tls:name:two:443", true),
         ];
         assert_eq!(shown, expected.map(|(id, troubled)| (id.to_owned(), troubled)));
+    }
+
+    #[test]
+    fn where_nothing_could_be_read_each_is_shown_as_unreachable_and_nothing_else_changes() {
+        let readings = vec![reading("a", DAY1, Ok(vec![node("10.0.0.1", 443), node("10.0.0.2", 443)]))];
+        let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
+        let trouble = || Some(Trouble::Unreachable(Text::clean("refused")));
+        let silent = Credential { expires_at: None, trouble: trouble(), ..node("10.0.0.1", 443) };
+        let failed = Reading { unreadable: vec![Arc::new(silent)], ..reading("a", DAY2, Err("not one of 1")) };
+        let after = reconcile(&before, &states(&["a"]), vec![failed], at(DAY2)).0;
+        let [one, other] = after.entries() else { panic!("{after:?}") };
+        assert_eq!((&one.credential.trouble, one.credential.expires_at), (&trouble(), Some(at(END))));
+        assert_eq!(other, &before.entries()[1]);
+        assert_eq!(after.sources()[0].last_success, Some(at(DAY1)));
     }
 
     #[test]

@@ -25,17 +25,21 @@ impl Bundles {
     }
 
     /// # Errors
-    /// When a pattern is none, or there are files and not one could be read.
+    /// When a pattern is none, or there are files and not one could be read; the error lists them all the same.
     pub async fn read(&self) -> Result<Vec<Arc<Credential>>, ReadError> {
         let paths = self.paths.clone();
         let found = tokio::task::spawn_blocking(move || files::read_all(&paths)).await;
         let found = found.map_err(|_| ReadError::new("reading the files was cut short"))?;
         let found = found.map_err(|why| ReadError::new(&why.to_string()))?;
-        if let Some((path, Err(why))) = found.first().filter(|_| found.iter().all(|(_, outcome)| outcome.is_err())) {
-            let (so_many, path) = (found.len(), path.display());
-            return Err(ReadError::new(&format!("not one of {so_many} files could be read; the first, {path}: {why}")));
+        let all: Vec<_> = found.iter().map(|found| Arc::new(credential(&self.name, found))).collect();
+        match found.first() {
+            Some((path, Err(why))) if found.iter().all(|(_, outcome)| outcome.is_err()) => {
+                let said =
+                    format!("not one of {} files could be read; the first, {}: {why}", found.len(), path.display());
+                Err(ReadError { unreadable: all, ..ReadError::new(&said) })
+            }
+            _ => Ok(all),
         }
-        Ok(found.iter().map(|found| Arc::new(credential(&self.name, found))).collect())
     }
 }
 

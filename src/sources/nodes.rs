@@ -47,14 +47,17 @@ impl Nodes {
     }
 
     /// # Errors
-    /// When not one target could be read.
+    /// When not one target could be read; the error lists them all the same.
     pub async fn read(&self, now: Timestamp) -> Result<Vec<Arc<Credential>>, ReadError> {
         let found = tls::probe_all(self.targets.clone(), DEFAULT_LIMIT, self.timeout, &self.trust, now).await;
-        if let Some((_, Err(why))) = found.first().filter(|_| found.iter().all(|(_, outcome)| outcome.is_err())) {
-            let so_many = found.len();
-            return Err(ReadError::new(&format!("not one of {so_many} targets could be read; the first: {why}")));
+        let all: Vec<_> = found.iter().map(|found| Arc::new(credential(&self.name, found))).collect();
+        match found.first() {
+            Some((_, Err(why))) if found.iter().all(|(_, outcome)| outcome.is_err()) => {
+                let said = format!("not one of {} targets could be read; the first: {why}", found.len());
+                Err(ReadError { unreadable: all, ..ReadError::new(&said) })
+            }
+            _ => Ok(all),
         }
-        Ok(found.iter().map(|found| Arc::new(credential(&self.name, found))).collect())
     }
 }
 

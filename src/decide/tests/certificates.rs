@@ -177,6 +177,8 @@ fn what_could_never_be_read_is_unknown_and_not_endless() {
     life.poll(at(EIGHT), Ok(vec![with(nothing, Trouble::Unreachable(Text::clean("refused")))]));
     let decision = life.decide(at(EIGHT));
     assert_eq!((decision.verdicts[0].status, decision.verdicts[0].code), (Status::Unreachable, Code::Unknown));
+    let holders = crate::decide::holders(&life.inventory, &decision.verdicts, at(EIGHT));
+    assert_eq!(holders[0].state, crate::decide::State::Unknown);
     assert!(decision.notices.is_empty());
 }
 
