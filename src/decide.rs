@@ -87,7 +87,7 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
             }
             let case = Case { entry, successor, route: &route, calendar: &calendar };
             let mut verdict = case.judge().into_verdict(first + index, successor.map(|sibling| first + sibling), &case);
-            verdict.conditions = conditions::conditions(entry, &issued, world.policy, &calendar);
+            verdict.conditions = conditions::conditions(entry, &issued, world.policy, &calendar).into();
             verdict.from_elsewhere = issued.is_foreign(&entry.credential);
             settle(Some(&mut verdict), &about, told, &desk, &mut decision.notices);
             if verdict.code == Code::Due {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub struct Entry {
     pub credential: Arc<Credential>,
     pub first_seen: Timestamp,
-    /// Since when its source has found the same thing wrong with it.
-    pub trouble_since: Option<Timestamp>,
+    /// Since when its source has found the same thing wrong with it. Boxed, since few have any and all would pay.
+    pub trouble_since: Option<Box<Timestamp>>,
     /// Since when successful snapshots of its source have been without it. Kept for a while, so that those who were told can be
     /// told that it is gone.
     pub missing_since: Option<Timestamp>,

@@ -70,7 +70,7 @@ fn items(view: &View, wanted: impl Fn(&Verdict) -> bool) -> Vec<SummaryItem> {
             kind: credential.kind,
             environment: verdict.treatment(&view.policy).environment.clone(),
             expires_at: credential.expires_at,
-            days_left: verdict.days_left,
+            days_left: verdict.days_left.map(i64::from),
             status: verdict.status.as_str(),
         }
     };

@@ -59,9 +59,9 @@ pub fn conditions(entry: &Entry, issued: &Issued<'_>, policy: &Policy, calendar:
 
 /// Make sure that a target is called unreachable only after its source's patience, and untrusted at once.
 fn trouble(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Condition> {
-    let since = entry.trouble_since?;
+    let since = **entry.trouble_since.as_ref()?;
     let condition = |kind, reason: &str| Some(Condition { kind, since, reason: reason.to_owned(), due: false });
-    match entry.credential.trouble.as_ref()? {
+    match entry.credential.trouble.as_deref()? {
         // What has expired is expired, not also untrusted.
         Trouble::Untrusted(_) if entry.credential.has_ended_at(now) => None,
         Trouble::Untrusted(why) => condition(NoticeKind::Untrusted, why.as_str()),

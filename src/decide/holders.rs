@@ -81,7 +81,7 @@ fn holder(inventory: &Inventory, group: &[Verdict], verdicts: std::ops::Range<us
             None => (State::Unknown, None),
         }
     } else if let Some(old) = group.iter().find(running_out) {
-        let successor = old.superseded_by.map(|index| &inventory.entries()[index].credential);
+        let successor = old.successor(inventory);
         (State::Overlap, successor.and_then(|successor| successor.not_before))
     } else {
         (State::Steady, valid().filter_map(|credential| credential.not_before).max())

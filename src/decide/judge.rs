@@ -54,7 +54,7 @@ impl Case<'_> {
     }
 
     fn is_unreachable(&self) -> bool {
-        self.credential().trouble.as_ref().is_some_and(Trouble::is_unreachable)
+        self.credential().trouble.as_deref().is_some_and(Trouble::is_unreachable)
     }
 
     /// Make sure that what could never be read is not taken for something that never expires.
@@ -148,17 +148,18 @@ impl Case<'_> {
 impl Finding {
     #[must_use]
     pub fn into_verdict(self, entry: usize, superseded_by: Option<usize>, case: &Case<'_>) -> Verdict {
+        let days_left = case.credential().expires_at.map(|end| case.calendar.days_until(end));
         Verdict {
             entry,
             status: self.status,
             code: self.code,
             reason: self.reason,
             next_at: self.next_at,
-            days_left: case.credential().expires_at.map(|end| case.calendar.days_until(end)),
-            conditions: Vec::new(),
+            days_left: days_left.map(|days| i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX })),
+            conditions: Box::default(),
             from_elsewhere: false,
-            superseded_by,
-            rule: case.route.rule,
+            superseded_by: superseded_by.and_then(|index| u32::try_from(index).ok()),
+            rule: case.route.rule.and_then(|index| u32::try_from(index).ok()),
             teams: case.route.teams.clone(),
             teams_from: case.route.teams_from,
         }

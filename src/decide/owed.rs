@@ -73,9 +73,9 @@ pub fn closing_of_condition(family: Family, entry: &Entry, verdict: Option<&Verd
     let Some(verdict) = verdict else { return Some(Closing::Deleted) };
     let goes_on = verdict.conditions.iter().any(|condition| condition.kind.family() == Some(family));
     // Whatever is wrong with what has ended, or cannot be seen, is not mended.
-    let unseen = match &entry.credential.trouble {
+    let unseen = match entry.credential.trouble.as_deref() {
         Some(Trouble::Untrusted(_)) => family == Family::Trust,
-        trouble => trouble.as_ref().is_some_and(Trouble::is_unreachable),
+        trouble => trouble.is_some_and(Trouble::is_unreachable),
     };
     (!goes_on && !unseen && verdict.status != Status::Ignored).then_some(Closing::Mended(family))
 }

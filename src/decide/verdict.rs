@@ -114,15 +114,15 @@ pub struct Verdict {
     pub reason: Reason,
     pub next_at: Option<Timestamp>,
     /// `None` = it never expires.
-    pub days_left: Option<i64>,
+    pub days_left: Option<i32>,
     /// What is wrong beside its dates.
-    pub conditions: Vec<Condition>,
+    pub conditions: Box<[Condition]>,
     /// It is served, and no authority that is read has issued it.
     pub from_elsewhere: bool,
     /// The index of its successor in the inventory.
-    pub superseded_by: Option<usize>,
+    pub superseded_by: Option<u32>,
     /// The deciding rule's index in the policy; `None` = the defaults.
-    pub rule: Option<usize>,
+    pub rule: Option<u32>,
     /// May be empty: unowned.
     pub teams: Arc<[TeamId]>,
     pub teams_from: TeamsFrom,
@@ -148,9 +148,15 @@ impl Verdict {
         &inventory.entries()[self.entry]
     }
 
+    /// Who covers it.
+    #[must_use]
+    pub fn successor<'a>(&self, inventory: &'a Inventory) -> Option<&'a Credential> {
+        self.superseded_by.map(|index| &*inventory.entries()[index as usize].credential)
+    }
+
     #[must_use]
     pub fn rule_name<'a>(&self, policy: &'a Policy) -> Option<&'a Text> {
-        self.rule.map(|index| &policy.rules[index].name)
+        self.rule.map(|index| &policy.rules[index as usize].name)
     }
 
     /// The sentence.
@@ -159,11 +165,11 @@ impl Verdict {
         let credential = self.credential(inventory);
         let sentence = match self.reason {
             Reason::IgnoredByRule => {
-                let rule = &policy.rules[self.rule.unwrap_or_default()];
+                let rule = &policy.rules[self.rule.unwrap_or_default() as usize];
                 let why = rule.treatment.ignore.as_ref().map_or("", Text::as_str);
                 return format!("ignored by the rule \"{}\": {why}", rule.name);
             }
-            Reason::NeverRead => match credential.trouble.as_ref().and_then(Trouble::why_unreachable) {
+            Reason::NeverRead => match credential.trouble.as_deref().and_then(Trouble::why_unreachable) {
                 Some(why) => format!("it could not be read yet: {why}"),
                 None => "it could not be read yet".to_owned(),
             },
@@ -216,7 +222,7 @@ impl Verdict {
     }
 
     fn superseded(&self, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
-        let Some(successor) = self.superseded_by.map(|index| &inventory.entries()[index].credential) else {
+        let Some(successor) = self.successor(inventory) else {
             return "superseded".to_owned();
         };
         match successor.expires_at {
@@ -233,7 +239,7 @@ impl Verdict {
 
     #[must_use]
     pub fn treatment<'a>(&self, policy: &'a Policy) -> &'a crate::domain::Treatment {
-        self.rule.map_or(&policy.defaults, |index| &policy.rules[index].treatment)
+        self.rule.map_or(&policy.defaults, |index| &policy.rules[index as usize].treatment)
     }
 }
 

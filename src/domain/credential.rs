@@ -124,7 +124,7 @@ pub struct Credential {
     /// Which certificate it is, for what is one.
     pub x509: Option<Arc<X509>>,
     /// What its source found wrong with it, beside its dates.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<Box<Trouble>>,
 }
 
 /// What can be wrong with a credential beside its dates, seen while it was read.

@@ -113,8 +113,10 @@ fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, c
         }
         known => {
             let first_seen = known.map_or(now, |entry| entry.first_seen);
-            let trouble_since =
-                credential.trouble.as_ref().map(|trouble| since(trouble, credential.x509.clone(), known, now));
+            let trouble_since = credential
+                .trouble
+                .as_ref()
+                .map(|trouble| Box::new(since(trouble, credential.x509.clone(), known, now)));
             let entry = Entry { credential, first_seen, trouble_since, missing_since: None };
             changes.upserts.push(entry.clone());
             entry
@@ -123,12 +125,12 @@ fn sighted(known: Option<&Entry>, credential: Arc<Credential>, now: Timestamp, c
 }
 
 fn is_unresolved(credential: &Credential) -> bool {
-    matches!(credential.trouble, Some(Trouble::Unresolved(_)))
+    matches!(credential.trouble.as_deref(), Some(Trouble::Unresolved(_)))
 }
 
 /// `fresh` itself; or, where it only says that its holder could not be looked up, what was known there and was not read otherwise.
 fn what_it_stands_for(previous: &Inventory, fresh: Arc<Credential>, placed: &HashSet<ById>) -> Vec<Arc<Credential>> {
-    let Some(Trouble::Unresolved(why)) = &fresh.trouble else { return vec![fresh] };
+    let Some(Trouble::Unresolved(why)) = fresh.trouble.as_deref() else { return vec![fresh] };
     let siblings = previous.entries().iter().filter(|entry| {
         let known = &entry.credential;
         entry.missing_since.is_none()
@@ -141,7 +143,7 @@ fn what_it_stands_for(previous: &Inventory, fresh: Arc<Credential>, placed: &Has
 }
 
 fn silent(known: &Credential, why: Text) -> Arc<Credential> {
-    Arc::new(Credential { trouble: Some(Trouble::Unreachable(why)), ..known.clone() })
+    Arc::new(Credential { trouble: Some(Box::new(Trouble::Unreachable(why))), ..known.clone() })
 }
 
 /// The last part of a served certificate's id.
@@ -157,15 +159,15 @@ const ABSENT: &str = "its name does not lead to this address at present";
 /// A served certificate whose address its name has only just stopped to give, for as long as it may come back.
 fn absent(entry: &Entry, now: Timestamp) -> Option<Arc<Credential>> {
     let credential = &entry.credential;
-    let is_absent = matches!(&credential.trouble, Some(Trouble::Unreachable(why)) if why.as_str() == ABSENT);
-    let since = entry.trouble_since.filter(|_| is_absent).unwrap_or(now);
+    let is_absent = matches!(credential.trouble.as_deref(), Some(Trouble::Unreachable(why)) if why.as_str() == ABSENT);
+    let since = entry.trouble_since.as_deref().copied().filter(|_| is_absent).unwrap_or(now);
     let may_come_back = credential.kind == Kind::ServedCertificate && now.duration_since(since) < ABSENT_FOR;
     may_come_back.then(|| silent(credential, Text::clean(ABSENT)))
 }
 
 /// What could not be read keeps the dates of the last time it could.
 fn remembering_dates(known: Option<&Entry>, fresh: Arc<Credential>) -> Arc<Credential> {
-    match (&fresh.trouble, known.map(|entry| &*entry.credential)) {
+    match (fresh.trouble.as_deref(), known.map(|entry| &*entry.credential)) {
         (Some(trouble), Some(known)) if trouble.is_unreachable() => Arc::new(Credential {
             not_before: known.not_before,
             expires_at: known.expires_at,
@@ -183,7 +185,7 @@ fn since(trouble: &Trouble, x509: Option<Arc<X509>>, known: Option<&Entry>, now:
         (trouble.is_unreachable() || entry.credential.x509 == x509)
             && entry.credential.trouble.as_ref().is_some_and(|known| known.is_unreachable() == trouble.is_unreachable())
     };
-    known.filter(goes_on).and_then(|entry| entry.trouble_since).unwrap_or(now)
+    known.filter(goes_on).and_then(|entry| entry.trouble_since.as_deref().copied()).unwrap_or(now)
 }
 
 /// The configured sources with what was known of them.
@@ -296,7 +298,7 @@ mod tests {
         let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
         let lost = |host: &str, port| Credential {
             expires_at: None,
-            trouble: Some(Trouble::Unresolved(Text::clean("no such name"))),
+            trouble: Some(Box::new(Trouble::Unresolved(Text::clean("no such name")))),
             ..node(host, port)
         };
         let read = vec![lost("one", 443), node("10.0.0.2", 443), node("10.0.0.1", 5061), lost("two", 443)];
@@ -320,7 +322,7 @@ mod tests {
     fn where_nothing_could_be_read_each_is_shown_as_unreachable_and_nothing_else_changes() {
         let readings = vec![reading("a", DAY1, Ok(vec![node("10.0.0.1", 443), node("10.0.0.2", 443)]))];
         let before = reconcile(&Inventory::default(), &states(&["a"]), readings, at(DAY1)).0;
-        let trouble = || Some(Trouble::Unreachable(Text::clean("refused")));
+        let trouble = || Some(Box::new(Trouble::Unreachable(Text::clean("refused"))));
         let silent = Credential { expires_at: None, trouble: trouble(), ..node("10.0.0.1", 443) };
         let failed = Reading { unreadable: vec![Arc::new(silent)], ..reading("a", DAY2, Err("not one of 1")) };
         let after = reconcile(&before, &states(&["a"]), vec![failed], at(DAY2)).0;
@@ -352,14 +354,14 @@ mod tests {
         let lost = Credential {
             id: CredentialId::parse("tls:name:name:443"),
             expires_at: None,
-            trouble: Some(Trouble::Unresolved(Text::clean("no such name"))),
+            trouble: Some(Box::new(Trouble::Unresolved(Text::clean("no such name")))),
             ..node("x")
         };
         let readings = vec![reading("a", DAY2, Ok(vec![lost]))];
         let after = reconcile(&before, &states(&["a"]), readings, at(DAY2)).0;
         assert_eq!(after.entries().len(), 2);
         for entry in after.entries() {
-            assert_eq!((entry.missing_since, entry.trouble_since), (None, Some(at(DAY2))));
+            assert_eq!((entry.missing_since, entry.trouble_since.clone()), (None, Some(Box::new(at(DAY2)))));
             assert_eq!(entry.credential.expires_at, Some(at(END)));
         }
     }

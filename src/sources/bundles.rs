@@ -72,6 +72,6 @@ fn credential(source: &SourceName, (path, outcome): &Found) -> Credential {
             dated(Credential { label, ..bare }, certificate)
         }
         // Which certificate it was cannot be said: whatever was known of the path is it.
-        Err(why) => Credential { trouble: Some(Trouble::Unresolved(Text::clean(&why.to_string()))), ..bare },
+        Err(why) => Credential { trouble: Some(Box::new(Trouble::Unresolved(Text::clean(&why.to_string())))), ..bare },
     }
 }

@@ -77,13 +77,13 @@ fn credential(source: &SourceName, (place, outcome): &Found) -> Credential {
     };
     match outcome {
         Ok(served) => Credential {
-            trouble: served.trust.as_ref().err().map(|why| Trouble::Untrusted(Text::clean(&why.to_string()))),
+            trouble: served.trust.as_ref().err().map(|why| Box::new(Trouble::Untrusted(Text::clean(&why.to_string())))),
             ..dated(bare, &served.leaf)
         },
         Err(why) => {
             let why = Text::clean(&why.to_string());
             let trouble = if place.address.is_none() { Trouble::Unresolved(why) } else { Trouble::Unreachable(why) };
-            Credential { trouble: Some(trouble), ..bare }
+            Credential { trouble: Some(Box::new(trouble)), ..bare }
         }
     }
 }

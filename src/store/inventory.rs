@@ -89,7 +89,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
         let credential = &entry.credential;
         let holder = &credential.holder;
         let x509 = credential.x509.as_deref();
-        let (untrusted, unreachable) = match &credential.trouble {
+        let (untrusted, unreachable) = match credential.trouble.as_deref() {
             Some(Trouble::Untrusted(why)) => (Some(why.as_str().to_owned()), None),
             Some(Trouble::Unreachable(why) | Trouble::Unresolved(why)) => (None, Some(why.as_str().to_owned())),
             None => (None, None),
@@ -117,7 +117,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
             .push_bind(x509.and_then(|x509| x509.paid_until).map(nanos))
             .push_bind(untrusted)
             .push_bind(unreachable)
-            .push_bind(entry.trouble_since.map(nanos))
+            .push_bind(entry.trouble_since.as_deref().copied().map(nanos))
             .push_bind(nanos(entry.first_seen))
             .push_bind(entry.missing_since.map(nanos));
     });
@@ -168,12 +168,12 @@ fn entry(row: &SqliteRow, previous: Option<Arc<Holder>>) -> Result<Entry, StoreE
         enabled: row.get("enabled"),
         in_use: row.get("in_use"),
         x509: x509(row).map(Arc::new),
-        trouble: trouble(row),
+        trouble: trouble(row).map(Box::new),
     };
     Ok(Entry {
         credential: Arc::new(credential),
         first_seen: instant(row.get("first_seen")),
-        trouble_since: at("trouble_since"),
+        trouble_since: at("trouble_since").map(Box::new),
         missing_since: at("missing_since"),
     })
 }

@@ -51,12 +51,12 @@ fn entry(key_id: &str) -> Entry {
             names: ["a.example.ca", "*.b.example.ca"].iter().map(|name| Text::clean(name)).collect(),
             paid_until: Some(at("2028-11-20T23:59:59Z")),
         })),
-        trouble: Some(Trouble::Untrusted(Text::clean("incomplete chain"))),
+        trouble: Some(Box::new(Trouble::Untrusted(Text::clean("incomplete chain")))),
     };
     Entry {
         credential: Arc::new(credential),
         first_seen: at(NOW),
-        trouble_since: Some(later(30)),
+        trouble_since: Some(Box::new(later(30))),
         missing_since: Some(later(60)),
     }
 }

@@ -113,7 +113,7 @@ fn bring_near<'a>(view: &'a View, verdicts: impl Iterator<Item = &'a Verdict>) {
 struct Common<'a> {
     of: Option<(&'a SourceName, Kind)>,
     source_and_kind: Vec<u8>,
-    owned_by: Option<(Option<usize>, &'a [TeamId])>,
+    owned_by: Option<(Option<u32>, &'a [TeamId])>,
     owner: Vec<u8>,
 }
 

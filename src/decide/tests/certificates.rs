@@ -53,7 +53,7 @@ fn issue(which: (&str, &str, &str)) -> Credential {
 }
 
 fn with(credential: Credential, trouble: Trouble) -> Credential {
-    Credential { trouble: Some(trouble), ..credential }
+    Credential { trouble: Some(Box::new(trouble)), ..credential }
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn credential(scene: &Scene<'_>, verdict: &Verdict) -> Markup {
                 @match credential.expires_at {
                     Some(end) => {
                         time datetime=(end) { (scene.minute(end)) }
-                        small { (days(verdict.days_left)) }
+                        small { (days(verdict.days_left.map(i64::from))) }
                     }
                     None => "never",
                 }
