@@ -66,6 +66,9 @@ impl Cycle {
     /// `known` is what the state holds, or nothing.
     #[must_use]
     pub fn new(config: &Config, mail: Option<Arc<Mail>>, sources: Vec<Source>, clock: Clock, known: Inventory) -> Self {
+        for source in &sources {
+            source.remember(known.entries().iter().map(|entry| entry.credential.clone()));
+        }
         Self {
             policy: Arc::new(config.policy.clone()),
             mail,

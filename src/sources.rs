@@ -150,7 +150,16 @@ impl Source {
         }
     }
 
-    /// Everything that stands there at present; the same thing as before where it has not changed. The caller sets the deadline of the whole; a read may be dropped at any point.
+    /// Tells a source what it gave before this process began, so that a large one need not be held twice.
+    pub fn remember(&self, credentials: impl Iterator<Item = Arc<Credential>>) {
+        if let Self::Entra(entra) = self {
+            let own: Vec<_> = credentials.filter(|credential| credential.source == *entra.name()).collect();
+            entra.remember(&own);
+        }
+    }
+
+    /// Everything that stands there at present; the same thing as before where it has not changed. The caller sets the deadline of
+    /// the whole; a read may be dropped at any point.
     ///
     /// # Errors
     /// When any part could not be read: there is no partial snapshot.

@@ -61,6 +61,11 @@ impl Entra {
         Ok(Self { name: name.clone(), config: config.clone(), graph, workbench, known: Mutex::default() })
     }
 
+    /// What was read before this process began; handed out again where nothing has changed.
+    pub(super) fn remember(&self, read: &[Arc<Credential>]) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::of(read));
+    }
+
     #[must_use]
     pub fn name(&self) -> &SourceName {
         &self.name
@@ -92,7 +97,7 @@ impl Entra {
             list(DirectoryObject::ServicePrincipal, self.config.service_principals),
         )?;
         let all = merge(applications, principals);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::of(&all));
+        self.remember(&all);
         Ok(all)
     }
 
