@@ -85,14 +85,8 @@ pub struct ConfigArgument {
 
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "EXPIRY_WATCH_CONFIG",
-        default_value = "config/expiry-watch.toml",
-        help = "The configuration file"
-    )]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub file: ConfigArgument,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -123,14 +117,8 @@ pub struct MailTestArguments {
     /// The team's key in the configuration
     #[arg(long, value_name = "NAME")]
     pub team: String,
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "EXPIRY_WATCH_CONFIG",
-        default_value = "config/expiry-watch.toml",
-        help = "The configuration file"
-    )]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub file: ConfigArgument,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use std::io::{IsTerminal, Write};
 
 pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
-    let config = setup::configuration(&arguments.config)?;
+    let config = setup::configuration(&arguments.file.config)?;
     let clock = Clock::System;
     let as_of = match &arguments.as_of {
         Some(written) => Some(instant(written, &config.policy.zone).map_err(|why| fail(Exit::Configuration, why))?),

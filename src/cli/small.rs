@@ -29,7 +29,7 @@ pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
 
 /// Sends one test message to each address of a team, once, through the configured transport.
 pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
-    let config = setup::configuration(&arguments.config)?;
+    let config = setup::configuration(&arguments.file.config)?;
     let wrong = |problem: String| fail(Exit::Configuration, problem);
     let Some(mail) = &config.mail else { return Err(wrong("there is no [mail] section to test".to_owned())) };
     let team = config.policy.teams.get(&TeamId::new(&arguments.team)).ok_or_else(|| {

@@ -80,7 +80,7 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
             "Source not read",
             "Check that Expiry Watch may still sign in there (its secret, its permissions), and that the network path is open. It tries again with every poll.",
         ),
-        N::Resolved => said(Calm, "Resolved", "Resolved", "Nothing: what was told earlier is no longer true."),
+        N::Resolved => said(Calm, "Resolved", "Resolved", "Nothing about what was told earlier: that is over."),
     }
 }
 
