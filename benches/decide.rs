@@ -94,6 +94,7 @@ fn inventory(now: Timestamp) -> Inventory {
             in_use: false,
             x509: None,
             trouble: None,
+            mark: None,
         };
         Entry {
             credential: Arc::new(credential),
@@ -113,6 +114,7 @@ fn holder_of(n: u64) -> Holder {
         app_id: Some(Ident::new(&guid(2, n))),
         team_tags: if n.is_multiple_of(4) { Box::new([tag.into()]) } else { Box::default() },
         enabled: true,
+        owners: None,
     }
 }
 

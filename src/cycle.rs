@@ -146,8 +146,14 @@ impl Cycle {
                     }),
                     Err(_) => Err(Text::clean("reading took longer than 20 minutes and was broken off")),
                 };
-                let reading =
-                    Reading { source: source.name().clone(), system: source.system(), at, outcome, unreadable };
+                let reading = Reading {
+                    source: source.name().clone(),
+                    system: source.system(),
+                    at,
+                    outcome,
+                    unreadable,
+                    last_use: source.last_use(),
+                };
                 (index, reading, begun.elapsed())
             });
         }
@@ -164,6 +170,7 @@ impl Cycle {
             at: now,
             outcome: Err(Text::clean("reading broke down (a defect of the watch itself)")),
             unreadable: Vec::new(),
+            last_use: None,
         };
         let or_broken =
             |(done, source): (Option<_>, &Arc<Source>)| done.unwrap_or_else(|| (broken(source), Duration::ZERO));

@@ -5,6 +5,7 @@
 
 mod credential;
 mod ident;
+mod last_use;
 mod notice;
 mod period;
 mod policy;
@@ -12,8 +13,9 @@ mod team;
 mod text;
 mod x509;
 
-pub use credential::{ById, Credential, Holder, Kind, SourceName, Trouble};
+pub use credential::{ById, Credential, Holder, Kind, Mark, Owners, SourceName, Trouble};
 pub use ident::{CredentialId, DirectoryObject, Ident};
+pub use last_use::LastUse;
 pub use notice::{Families, Family, Notice, NoticeKey, NoticeKind, Step, Subject};
 pub use period::{Period, PeriodError, Threshold, Unit};
 pub use policy::{Escalation, Glob, Match, Policy, Rule, Successor, Treatment};

@@ -7,7 +7,7 @@ mod reconcile;
 
 pub use reconcile::{Changes, Reading, reconcile};
 
-use crate::domain::{Credential, SourceName, Text};
+use crate::domain::{Credential, LastUse, SourceName, Text};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -36,12 +36,22 @@ pub struct SourceState {
     pub last_success: Option<Timestamp>,
     /// Why the last attempt failed; `None` after a success.
     pub last_error: Option<Text>,
+    /// When its credentials were last used; `None` where nobody asks for that, or it has not been read since the start.
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 impl SourceState {
     #[must_use]
     pub fn unknown(name: SourceName, system: &'static str) -> Self {
-        Self { name, system, first_attempt: None, last_attempt: None, last_success: None, last_error: None }
+        Self {
+            name,
+            system,
+            first_attempt: None,
+            last_attempt: None,
+            last_success: None,
+            last_error: None,
+            last_use: None,
+        }
     }
 
     /// Whether its last attempt succeeded.

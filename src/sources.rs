@@ -29,7 +29,7 @@ pub use {digicert::page_from_anybody as certcentral_from_anybody, entra::page_fr
 
 use crate::clock::Clock;
 use crate::config::{Config, System};
-use crate::domain::{Credential, SourceName, Text};
+use crate::domain::{Credential, LastUse, SourceName, Text};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,6 +173,12 @@ impl Source {
             Self::Files(bundles) => bundles.read().await,
             Self::Declared(declared) => Ok(declared.read()),
         }
+    }
+
+    /// When its credentials were last used, as far as the last read found out; `None` for a source that does not ask.
+    #[must_use]
+    pub fn last_use(&self) -> Option<Arc<LastUse>> {
+        None
     }
 
     /// How often each outcome has been met since the start: status code, or `error` where no answer came.

@@ -28,6 +28,7 @@ const STEPS: &[(&str, &str)] = &[
     ("first", include_str!("store/migrations/0001_first.sql")),
     ("certificates", include_str!("store/migrations/0002_certificates.sql")),
     ("orders", include_str!("store/migrations/0003_orders.sql")),
+    ("rotation", include_str!("store/migrations/0004_rotation.sql")),
 ];
 
 /// The version of the tables that this program writes.

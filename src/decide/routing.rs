@@ -92,6 +92,7 @@ mod tests {
                 app_id: Some(Ident::new(app_id)),
                 team_tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
                 enabled: true,
+                owners: None,
             }),
             ..secret("a", "2026-06-01T00:00:00Z", "2026-12-01T00:00:00Z")
         }

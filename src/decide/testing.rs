@@ -35,6 +35,7 @@ pub fn secret(key_id: &str, from: &str, until: &str) -> Credential {
             app_id: None,
             team_tags: Box::default(),
             enabled: true,
+            owners: None,
         }),
         label: Text::clean("secret"),
         not_before: Some(at(from)),
@@ -43,6 +44,7 @@ pub fn secret(key_id: &str, from: &str, until: &str) -> Credential {
         in_use: false,
         x509: None,
         trouble: None,
+        mark: None,
     }
 }
 

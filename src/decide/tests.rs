@@ -32,7 +32,7 @@ impl Life {
         let source = SourceName::new("entra");
         let configured = [SourceState::unknown(source.clone(), "entra")];
         let outcome = outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean);
-        let reading = Reading { source, system: "entra", at: now, outcome, unreadable: Vec::new() };
+        let reading = Reading { source, system: "entra", at: now, outcome, unreadable: Vec::new(), last_use: None };
         self.inventory = reconcile(&self.inventory, &configured, vec![reading], now).0;
     }
 

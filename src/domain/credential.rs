@@ -1,6 +1,6 @@
 //! What is watched.
 
-use super::{CredentialId, Ident, Text, X509};
+use super::{Address, CredentialId, Ident, Text, X509};
 use jiff::Timestamp;
 use std::borrow::Borrow;
 use std::fmt;
@@ -101,6 +101,28 @@ pub struct Holder {
     pub team_tags: Box<[Box<str>]>,
     /// False where its source says that it may not sign in at present. Its credentials still run out.
     pub enabled: bool,
+    /// Who owns it there; `None` where nobody has asked. Thin, since all holders pay for it.
+    pub owners: Option<Arc<Owners>>,
+}
+
+/// Who owns a holder, as its directory says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owners {
+    /// Those with an address, in order, each once; never empty.
+    Reachable(Box<[Address]>),
+    /// It has none.
+    Nobody,
+    /// It has some, and none of them has an address: service principals, people without a mailbox.
+    WithoutAddress,
+    /// They may not be read, or their addresses may not: a permission is missing. That is not "no owner".
+    Hidden,
+}
+
+/// What a vault's entry says that it keeps: a credential of a directory, by its key id, its application, or both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mark {
+    pub app_id: Option<Ident>,
+    pub key_id: Option<Ident>,
 }
 
 /// One dated thing, as its source described it. Holds no secret and no part of one.
@@ -125,6 +147,8 @@ pub struct Credential {
     pub x509: Option<Arc<X509>>,
     /// What its source found wrong with it, beside its dates.
     pub trouble: Option<Box<Trouble>>,
+    /// Which directory's credential it keeps, for a vault's entry that says so.
+    pub mark: Option<Box<Mark>>,
 }
 
 /// What can be wrong with a credential beside its dates, seen while it was read.

@@ -17,6 +17,14 @@ impl TeamId {
         Self(Text::clean(key).as_str().into())
     }
 
+    /// The reserved team: whoever owns the holder in its directory. No team of the configuration has this name.
+    pub const OWNER: &'static str = "owner";
+
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        &*self.0 == Self::OWNER
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
 //! Previous inventory + this poll's readings -> the next inventory, and what changed for the store.
 
 use super::{Entry, Inventory, SourceState};
-use crate::domain::{ById, Credential, CredentialId, Kind, SourceName, Text, Trouble, X509};
+use crate::domain::{ById, Credential, CredentialId, Kind, LastUse, SourceName, Text, Trouble, X509};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Reading {
     pub outcome: Result<Vec<Arc<Credential>>, Text>,
     /// What a failed attempt could name one by one as unreadable.
     pub unreadable: Vec<Arc<Credential>>,
+    /// When its credentials were last used, where the source reads that.
+    pub last_use: Option<Arc<LastUse>>,
 }
 
 /// What the store has to write so that it holds the new inventory.
@@ -53,6 +55,7 @@ pub fn reconcile(
         let Some(state) = sources.iter_mut().find(|state| state.name == reading.source) else { continue };
         state.first_attempt.get_or_insert(reading.at);
         state.last_attempt = Some(reading.at);
+        state.last_use = reading.last_use.or_else(|| state.last_use.take());
         let credentials = match reading.outcome {
             Err(error) => {
                 state.last_error = Some(error);
@@ -219,6 +222,7 @@ mod tests {
                 app_id: None,
                 team_tags: Box::default(),
                 enabled: true,
+                owners: None,
             }),
             label: Text::clean(id),
             not_before: None,
@@ -227,6 +231,7 @@ mod tests {
             in_use: false,
             x509: None,
             trouble: None,
+            mark: None,
         }
     }
 
@@ -241,6 +246,7 @@ mod tests {
             at: at(when),
             outcome: outcome.map(|read| read.into_iter().map(Arc::new).collect()).map_err(Text::clean),
             unreadable: Vec::new(),
+            last_use: None,
         }
     }
 

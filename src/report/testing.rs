@@ -58,6 +58,7 @@ impl Case {
                 app_id: Some(Ident::new("33758b54-a9cb-48ef-a363-5aaf10888f80")),
                 team_tags: Box::default(),
                 enabled: true,
+                owners: None,
             }),
             label: Text::clean(&self.label),
             not_before: self.from,
@@ -66,6 +67,7 @@ impl Case {
             in_use: false,
             x509: None,
             trouble: None,
+            mark: None,
         };
         Entry { credential: Arc::new(credential), first_seen: at(NOW), trouble_since: None, missing_since: None }
     }

@@ -56,6 +56,7 @@ fn credential(source: &SourceName, (path, outcome): &Found) -> Credential {
             app_id: None,
             team_tags: Box::default(),
             enabled: true,
+            owners: None,
         }),
         label: Text::default(),
         not_before: None,
@@ -64,6 +65,7 @@ fn credential(source: &SourceName, (path, outcome): &Found) -> Credential {
         in_use: false,
         x509: None,
         trouble: None,
+        mark: None,
     };
     match outcome {
         Ok(certificate) => {

@@ -36,6 +36,7 @@ fn credential(source: &SourceName, declaration: &Declaration) -> Credential {
         app_id: None,
         team_tags: Box::default(),
         enabled: true,
+        owners: None,
     };
     Credential {
         id: CredentialId::declared(source.as_str(), declaration.holder.as_str(), declaration.label.as_str()),
@@ -49,6 +50,7 @@ fn credential(source: &SourceName, declaration: &Declaration) -> Credential {
         in_use: false,
         x509: None,
         trouble: None,
+        mark: None,
     }
 }
 

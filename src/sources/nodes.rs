@@ -74,6 +74,7 @@ fn credential(source: &SourceName, (place, outcome): &Found) -> Credential {
         in_use: false,
         x509: None,
         trouble: None,
+        mark: None,
     };
     match outcome {
         Ok(served) => Credential {
@@ -113,6 +114,7 @@ fn holder(name: &str) -> Arc<Holder> {
         app_id: None,
         team_tags: Box::default(),
         enabled: true,
+        owners: None,
     })
 }
 

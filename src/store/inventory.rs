@@ -2,13 +2,15 @@
 
 use super::rows::{instant, nanos, parsed};
 use super::{Store, StoreError};
-use crate::domain::{Credential, CredentialId, Holder, Ident, Serial, SourceName, Text, Trouble, X509};
+use crate::domain::{
+    Address, Credential, CredentialId, Holder, Ident, Mark, Owners, Serial, SourceName, Text, Trouble, X509,
+};
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Connection, QueryBuilder, Row};
 use std::sync::Arc;
 
-/// Rows a statement: 23 columns each, well below SQLite's 32,766 parameters.
+/// Rows a statement: 26 columns each, well below SQLite's 32,766 parameters.
 const BATCH: usize = 500;
 
 /// Rows that are read together at the start.
@@ -83,7 +85,7 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "INSERT INTO credentials (id, source, kind, holder, holder_id, app_id, team_tags, holder_enabled, label, not_before, \
          expires_at, enabled, in_use, serial, issuer, sha1, names, paid_until, untrusted, unreachable, trouble_since, first_seen, \
-         missing_since) ",
+         missing_since, owners, mark_app, mark_key) ",
     );
     query.push_values(entries, |mut row, entry| {
         let credential = &entry.credential;
@@ -119,7 +121,10 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
             .push_bind(unreachable)
             .push_bind(entry.trouble_since.as_deref().copied().map(nanos))
             .push_bind(nanos(entry.first_seen))
-            .push_bind(entry.missing_since.map(nanos));
+            .push_bind(entry.missing_since.map(nanos))
+            .push_bind(holder.owners.as_deref().map(owners_as_text))
+            .push_bind(credential.mark.as_ref().and_then(|mark| mark.app_id.as_ref()).map(ToString::to_string))
+            .push_bind(credential.mark.as_ref().and_then(|mark| mark.key_id.as_ref()).map(ToString::to_string));
     });
     query.push(
         " ON CONFLICT (id) DO UPDATE SET source = excluded.source, kind = excluded.kind, holder = excluded.holder, \
@@ -128,7 +133,8 @@ fn upsert(entries: &[Entry]) -> QueryBuilder<Sqlite> {
          expires_at = excluded.expires_at, enabled = excluded.enabled, in_use = excluded.in_use, \
          serial = excluded.serial, issuer = excluded.issuer, sha1 = excluded.sha1, names = excluded.names, paid_until = excluded.paid_until, \
          untrusted = excluded.untrusted, unreachable = excluded.unreachable, trouble_since = excluded.trouble_since, \
-         first_seen = excluded.first_seen, missing_since = excluded.missing_since",
+         first_seen = excluded.first_seen, missing_since = excluded.missing_since, owners = excluded.owners, \
+         mark_app = excluded.mark_app, mark_key = excluded.mark_key",
     );
     query
 }
@@ -144,6 +150,7 @@ fn source(row: &SqliteRow, configured: &[SourceState]) -> Option<SourceState> {
         last_attempt: at("last_attempt"),
         last_success: at("last_success"),
         last_error: row.get::<Option<&str>, _>("last_error").map(Text::clean),
+        last_use: None,
     })
 }
 
@@ -155,6 +162,7 @@ fn entry(row: &SqliteRow, previous: Option<Arc<Holder>>) -> Result<Entry, StoreE
         app_id: row.get::<Option<&str>, _>("app_id").map(Ident::new),
         team_tags: row.get::<&str, _>("team_tags").lines().map(Box::from).collect(),
         enabled: row.get("holder_enabled"),
+        owners: row.get::<Option<&str>, _>("owners").and_then(owners).map(Arc::new),
     };
     let credential = Credential {
         id: CredentialId::parse(row.get("id")),
@@ -169,6 +177,7 @@ fn entry(row: &SqliteRow, previous: Option<Arc<Holder>>) -> Result<Entry, StoreE
         in_use: row.get("in_use"),
         x509: x509(row).map(Arc::new),
         trouble: trouble(row).map(Box::new),
+        mark: mark(row).map(Box::new),
     };
     Ok(Entry {
         credential: Arc::new(credential),
@@ -202,3 +211,35 @@ fn trouble(row: &SqliteRow) -> Option<Trouble> {
     let why = |column| row.get::<Option<&str>, _>(column).map(Text::clean);
     why("untrusted").map(Trouble::Untrusted).or_else(|| why("unreachable").map(Trouble::Unreachable))
 }
+
+fn mark(row: &SqliteRow) -> Option<Mark> {
+    let ident = |column| row.get::<Option<&str>, _>(column).map(Ident::new);
+    let mark = Mark { app_id: ident("mark_app"), key_id: ident("mark_key") };
+    (mark.app_id.is_some() || mark.key_id.is_some()).then_some(mark)
+}
+
+/// Addresses, one a line; or a word, which no address is.
+fn owners_as_text(owners: &Owners) -> String {
+    match owners {
+        Owners::Reachable(addresses) => addresses.iter().map(Address::as_str).collect::<Vec<_>>().join("\n"),
+        Owners::Nobody => NOBODY.to_owned(),
+        Owners::WithoutAddress => WITHOUT_ADDRESS.to_owned(),
+        Owners::Hidden => HIDDEN.to_owned(),
+    }
+}
+
+fn owners(written: &str) -> Option<Owners> {
+    Some(match written {
+        NOBODY => Owners::Nobody,
+        WITHOUT_ADDRESS => Owners::WithoutAddress,
+        HIDDEN => Owners::Hidden,
+        addresses => {
+            let addresses: Box<[Address]> = addresses.lines().filter_map(|line| line.parse().ok()).collect();
+            (!addresses.is_empty()).then_some(Owners::Reachable(addresses))?
+        }
+    })
+}
+
+const NOBODY: &str = "nobody";
+const WITHOUT_ADDRESS: &str = "without_address";
+const HIDDEN: &str = "hidden";

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    Credential, CredentialId, Families, Holder, Ident, Kind, Notice, NoticeKey, NoticeKind, Serial, SourceName, Step,
-    Subject, TeamId, Text, Trouble, X509,
+    Credential, CredentialId, Families, Holder, Ident, Kind, Mark, Notice, NoticeKey, NoticeKind, Owners, Serial,
+    SourceName, Step, Subject, TeamId, Text, Trouble, X509,
 };
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use crate::outbox::{About, Draft, Fate};
@@ -38,6 +38,7 @@ fn entry(key_id: &str) -> Entry {
             app_id: Some(Ident::new("33758b54-a9cb-48ef-a363-5aaf10888f80")),
             team_tags: ["ccaas", "idim"].map(Box::from).into(),
             enabled: false,
+            owners: Some(Arc::new(Owners::Reachable(["a@example.ca".parse().unwrap()].into()))),
         }),
         label: Text::clean("label"),
         not_before: Some(at("2026-01-15T08:12:44.9127305Z")),
@@ -52,6 +53,7 @@ fn entry(key_id: &str) -> Entry {
             paid_until: Some(at("2028-11-20T23:59:59Z")),
         })),
         trouble: Some(Box::new(Trouble::Untrusted(Text::clean("incomplete chain")))),
+        mark: Some(Box::new(Mark { app_id: None, key_id: Some(Ident::new("k")) })),
     };
     Entry {
         credential: Arc::new(credential),
@@ -69,6 +71,7 @@ fn source() -> SourceState {
         last_attempt: Some(later(60)),
         last_success: None,
         last_error: Some(Text::clean("503")),
+        last_use: None,
     }
 }
 

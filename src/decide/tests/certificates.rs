@@ -25,6 +25,7 @@ fn of_kind(kind: Kind, id: &str, holder: &str, serial: &str, from: &str, until: 
             app_id: None,
             team_tags: Box::default(),
             enabled: true,
+            owners: None,
         }),
         label: Text::clean(id),
         x509: x509(serial, &[NAME]),

@@ -27,7 +27,7 @@ prop_compose! {
         Credential {
             id: CredentialId::parse(&format!("entra:application:{name}:{key}")),
             holder: Arc::new(Holder {
-                name: Text::clean(&name), id: Ident::new(&name), app_id: None, team_tags: Box::default(), enabled: true,
+                name: Text::clean(&name), id: Ident::new(&name), app_id: None, team_tags: Box::default(), enabled: true, owners: None,
             }),
             label: Text::clean(&format!("label{label}")),
             not_before: known_start.then_some(begin),

@@ -75,6 +75,7 @@ impl Fold {
             in_use: false,
             x509: x509(order, certificate).map(Arc::new),
             trouble: None,
+            mark: None,
         });
         Ok(())
     }
@@ -87,7 +88,8 @@ impl Fold {
             None => Text::clean(&format!("order {order_id}")),
         };
         let id = Ident::new(&name.as_str().to_lowercase());
-        let holder = || Holder { name, id: id.clone(), app_id: None, team_tags: Box::default(), enabled: true };
+        let holder =
+            || Holder { name, id: id.clone(), app_id: None, team_tags: Box::default(), enabled: true, owners: None };
         Arc::clone(self.holders.entry(id.clone()).or_insert_with(|| Arc::new(holder())))
     }
 }

@@ -85,6 +85,7 @@ impl Fold {
             in_use,
             x509: None,
             trouble: None,
+            mark: None,
         }));
         Ok(())
     }
@@ -111,6 +112,7 @@ fn holder(object: &Object<'_>) -> Result<Holder, String> {
         app_id: app_id.map(Ident::new),
         team_tags: team_tags(object),
         enabled: object.account_enabled.unwrap_or(true),
+        owners: None,
     })
 }
 

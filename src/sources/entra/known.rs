@@ -37,6 +37,7 @@ mod tests {
             app_id: None,
             team_tags: Box::default(),
             enabled: true,
+            owners: None,
         };
         Credential {
             id: CredentialId::parse(&format!("entra:application:app:{key}")),
@@ -50,6 +51,7 @@ mod tests {
             in_use: false,
             x509: None,
             trouble: None,
+            mark: None,
         }
     }
 
