@@ -21,10 +21,10 @@ fn main() {
     let now: Timestamp = "2026-11-21T16:00:00Z".parse().unwrap();
     let (policy, inventory) = (policy(), inventory(now));
     let nothing = Ledger::default();
-    let first = decide(&World { inventory: &inventory, policy: &policy, ledger: &nothing }, now);
+    let first = decide(&World { inventory: &inventory, policy: &policy, ledger: &nothing, foreseen_from: None }, now);
     let told: Ledger = first.notices.into_iter().map(|notice| notice.key).take(TOLD).collect();
     for (what, ledger) in [("nothing told yet", &nothing), ("5,000 notices told", &told)] {
-        let world = World { inventory: &inventory, policy: &policy, ledger };
+        let world = World { inventory: &inventory, policy: &policy, ledger, foreseen_from: None };
         let mut times: Vec<f64> = Vec::new();
         let mut owed = 0;
         for _ in 0..RUNS {

@@ -7,7 +7,7 @@ pub mod letters;
 
 use crate::clock::Clock;
 use crate::config::{Config, Mail};
-use crate::decide::{Decision, Ledger, World, decide, holders};
+use crate::decide::{Decision, Ledger, World, decide};
 use crate::domain::{Notice, Policy, Text};
 use crate::inventory::{Changes, Inventory, Reading, SourceState, reconcile};
 use crate::observe::View;
@@ -180,7 +180,7 @@ impl Cycle {
     /// Decides at `now`, given what has been told.
     #[must_use]
     pub fn decide(&self, ledger: &Ledger, now: Timestamp) -> Decision {
-        decide(&World { inventory: &self.inventory, policy: &self.policy, ledger }, now)
+        decide(&World { inventory: &self.inventory, policy: &self.policy, ledger, foreseen_from: None }, now)
     }
 
     /// Enqueues what is owed and was not enqueued before, as messages fixed for good. Returns the notices that were new.
@@ -230,8 +230,7 @@ impl Cycle {
     /// The same, at another instant.
     #[must_use]
     pub fn view_at(&self, ledger: &Ledger, at: Timestamp) -> View {
-        let verdicts = self.decide(ledger, at).verdicts;
-        let holders = holders(&self.inventory, &verdicts, at);
+        let Decision { verdicts, holders, .. } = self.decide(ledger, at);
         View { at, inventory: self.inventory.clone(), policy: self.policy.clone(), verdicts, holders }
     }
 

@@ -1,21 +1,27 @@
 //! Who must hear what: `(&World, now) -> Decision`.
 //!
 //! The heart of the watch, and a function: it reads no clock, does no I/O, keeps nothing. The same call answers the daemon, `check`,
-//! `check --as-of` and every simulated year of the tests. What has been told before is part of the world it is given
+//! `check --as-of`, `forecast` and every simulated year of the tests. What has been told before is part of the world it is given
 //! ([`Ledger`]), so asking twice owes nothing twice.
 //!
-//! For each credential: [`routing`] finds whose it is; [`succession`] who stands in for it; [`judge`] goes through the rules, the
-//! first that applies deciding; [`ladder`] finds the tightest threshold crossed; [`conditions`] what is wrong beside the dates;
-//! [`settle()`] takes away what has been told and adds what has stopped being true ([`owed`]).
+//! For each credential: [`routing`] finds whose it is; [`succession`] who stands in for it, and [`usage`] whether it is used all the
+//! same; [`judge`] goes through the rules, the first that applies deciding; [`ladder`] finds the tightest threshold crossed, on the
+//! way to its end or to its planned [`rotation`]; [`conditions`] what is wrong beside the dates, [`agreement`] among it. From all of
+//! a holder's verdicts follows its state ([`holders`]). [`settle()`] takes away what has been told and adds what has stopped being
+//! true ([`owed`]).
 
+mod agreement;
 mod calendar;
 mod conditions;
+mod escalation;
+mod explain;
 mod holders;
 mod judge;
 mod ladder;
 mod ledger;
 mod notices;
 mod owed;
+mod rotation;
 mod routing;
 mod settle;
 mod sources;
@@ -24,23 +30,29 @@ mod succession;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod verdict;
 
-pub use calendar::Calendar;
-pub use holders::{HolderState, State, holders};
+pub use calendar::{Calendar, Span};
+pub use explain::Context;
+pub use holders::{HolderState, State};
 pub use ladder::Rung;
 pub use ledger::Ledger;
-pub use routing::{Router, TeamsFrom};
+pub use routing::{OwnerGap, Router, TeamsFrom};
 pub use sources::stale_since;
 pub use verdict::{Code, Condition, Reason, Status, Verdict};
 
 use crate::domain::{Notice, Policy};
 use crate::inventory::{Entry, Inventory};
+use agreement::{Agreement, Directory};
 use conditions::Issued;
+use holders::Group;
 use jiff::Timestamp;
-use judge::Case;
+use judge::{Case, Place};
 use notices::{About, Desk};
+use routing::Route;
 use settle::settle;
+use usage::Usage;
 
 /// Everything that the decision depends on, but for the instant.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +60,9 @@ pub struct World<'a> {
     pub inventory: &'a Inventory,
     pub policy: &'a Policy,
     pub ledger: &'a Ledger,
+    /// From this instant on nothing but time is taken to change, so that what was used lately goes on being used. For forecasts;
+    /// `None` where the world is as it was read.
+    pub foreseen_from: Option<Timestamp>,
 }
 
 /// What follows from the world at one instant.
@@ -55,6 +70,8 @@ pub struct World<'a> {
 pub struct Decision {
     /// One for each credential that is there, in the inventory's order.
     pub verdicts: Vec<Verdict>,
+    /// One for each holder and kind that has a credential there, in the same order.
+    pub holders: Vec<HolderState>,
     /// What is owed and has not been told, in no particular order.
     pub notices: Vec<Notice>,
 }
@@ -63,42 +80,16 @@ pub struct Decision {
 #[must_use]
 pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let calendar = Calendar::new(&world.policy.zone, now);
-    let router = Router::new(world.policy);
-    let desk = Desk { policy: world.policy, calendar: &calendar };
-    let issued = Issued::of(world.inventory, now);
+    let bench = Bench::new(world, &calendar);
     let mut decision = Decision::default();
     decision.verdicts.reserve_exact(world.inventory.entries().len());
     let mut first = 0;
     for siblings in world.inventory.entries().chunk_by(are_siblings) {
-        for (index, entry) in siblings.iter().enumerate() {
-            let told = world.ledger.of(&entry.credential.id);
-            if entry.missing_since.is_some() && told.is_empty() {
-                continue;
-            }
-            let route = router.route(&entry.credential);
-            let successor = succession::successor(index, siblings, route.treatment.successor, now);
-            let about =
-                About { entry, route: &route, successor: successor.map(|sibling| &*siblings[sibling].credential) };
-            if entry.missing_since.is_some() {
-                if route.treatment.ignore.is_none() {
-                    settle(None, &about, told, &desk, &mut decision.notices);
-                }
-                continue;
-            }
-            let case = Case { entry, successor, route: &route, calendar: &calendar };
-            let mut verdict = case.judge().into_verdict(first + index, successor.map(|sibling| first + sibling), &case);
-            verdict.conditions = conditions::conditions(entry, &issued, world.policy, &calendar).into();
-            verdict.from_elsewhere = issued.is_foreign(&entry.credential);
-            settle(Some(&mut verdict), &about, told, &desk, &mut decision.notices);
-            if verdict.code == Code::Due {
-                verdict.next_at = None;
-            }
-            decision.verdicts.push(verdict);
-        }
+        bench.siblings(siblings, first, &mut decision);
         first += siblings.len();
     }
     for source in world.inventory.sources() {
-        decision.notices.extend(sources::notices(source, &desk, world.ledger));
+        decision.notices.extend(sources::notices(source, &bench.desk, world.ledger));
     }
     decision
 }
@@ -106,4 +97,111 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
 fn are_siblings(a: &Entry, b: &Entry) -> bool {
     let (a, b) = (&a.credential, &b.credential);
     a.kind == b.kind && a.source == b.source && a.holder.id == b.holder.id
+}
+
+/// Everything that is looked up while judging at one instant.
+struct Bench<'a> {
+    world: &'a World<'a>,
+    calendar: &'a Calendar<'a>,
+    router: Router<'a>,
+    issued: Issued<'a>,
+    directory: Directory<'a>,
+    usage: Usage<'a>,
+    desk: Desk<'a>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(world: &'a World<'a>, calendar: &'a Calendar<'a>) -> Self {
+        let World { inventory, policy, foreseen_from, .. } = *world;
+        let usage = Usage { inventory, now: calendar.now, foreseen_from };
+        Self {
+            world,
+            calendar,
+            router: Router::new(policy),
+            issued: Issued::of(inventory, calendar.now),
+            directory: Directory::of(inventory),
+            usage,
+            desk: Desk { policy, calendar, usage },
+        }
+    }
+
+    /// Judges all credentials of one holder and kind, of which the first stands at `first` in the inventory, and settles what each
+    /// is owed.
+    fn siblings(&self, siblings: &'a [Entry], first: usize, decision: &mut Decision) {
+        let first_verdict = decision.verdicts.len();
+        for (index, entry) in siblings.iter().enumerate() {
+            if entry.missing_since.is_none() {
+                let verdict = self.judge(index, siblings, first);
+                decision.verdicts.push(verdict);
+            }
+        }
+        let state = self.state(&decision.verdicts[first_verdict..], first_verdict);
+        // What the state follows from, as it was judged: settling changes no more than whether something is due.
+        let leading = state.as_ref().and_then(|state| decision.verdicts.get(state.about()).cloned());
+        let state_of_all = state.as_ref().zip(leading.as_ref());
+        let mut verdicts = decision.verdicts[first_verdict..].iter_mut();
+        for entry in siblings {
+            let told = self.world.ledger.of(&entry.credential.id);
+            let mut verdict = if entry.missing_since.is_none() { verdicts.next() } else { None };
+            if verdict.as_ref().map_or(told.is_empty(), |verdict| settle::is_quiet(verdict, told)) {
+                continue;
+            }
+            let route = self.router.route(&entry.credential);
+            if verdict.is_none() && route.treatment.ignore.is_some() {
+                continue;
+            }
+            let successor = verdict.as_ref().and_then(|verdict| verdict.successor(self.world.inventory));
+            let state = state_of_all.filter(|_| verdict.is_some());
+            let about = About { entry, route: &route, successor, state };
+            settle(verdict.as_deref_mut(), &about, told, &self.desk, &mut decision.notices);
+            if let Some(verdict) = verdict.filter(|verdict| verdict.code == Code::Due) {
+                verdict.next_at = None;
+            }
+        }
+        decision.holders.extend(state);
+    }
+
+    fn judge(&self, index: usize, siblings: &[Entry], first: usize) -> Verdict {
+        let entry = &siblings[index];
+        let now = self.calendar.now;
+        let route = self.router.route(&entry.credential);
+        let successor = succession::successor(index, siblings, route.treatment.successor, now);
+        let mut conditions = conditions::conditions(entry, &self.issued, self.world.policy, self.calendar);
+        let place = Place {
+            covered: successor.is_some(),
+            old_use: successor
+                .map(|new| self.usage.of_old(&entry.credential, &siblings[new].credential))
+                .unwrap_or_default(),
+            newest: route.treatment.rotate_every.is_some()
+                && successor.is_none()
+                && rotation::is_newest(index, siblings, route.treatment.successor, now),
+            told_by: match self.directory.compare(entry, &self.router, self.calendar) {
+                Agreement::Unknown => None,
+                Agreement::Same(index) => self.tells_for(index, &route),
+                Agreement::Differs { since, reason } => {
+                    conditions.push(Condition::date_mismatch(since, reason));
+                    None
+                }
+            },
+        };
+        let case = Case { entry, treatment: route.treatment, place, calendar: self.calendar };
+        let successor = successor.map(|sibling| first + sibling);
+        let mut verdict = Verdict::new(first + index, case.judge(), successor, &case, &route);
+        verdict.conditions = conditions.into();
+        verdict.from_elsewhere = self.issued.is_foreign(&entry.credential);
+        verdict
+    }
+
+    /// The directory's credential at `index`, if whoever would be told by `route` is told of it.
+    fn tells_for(&self, index: usize, route: &Route<'_>) -> Option<u32> {
+        let told = self.router.route(&self.world.inventory.entries()[index].credential);
+        let all_are = route.teams.iter().all(|team| told.teams.contains(team));
+        (told.treatment.ignore.is_none() && all_are).then(|| u32::try_from(index).ok())?
+    }
+
+    fn state(&self, verdicts: &[Verdict], first: usize) -> Option<HolderState> {
+        let World { inventory, policy, .. } = *self.world;
+        let group = Group { inventory, policy, calendar: self.calendar, usage: self.usage, verdicts };
+        (!verdicts.is_empty()).then(|| group.state(first))
+    }
 }

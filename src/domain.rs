@@ -16,7 +16,7 @@ mod x509;
 pub use credential::{ById, Credential, Holder, Kind, Mark, Owners, SourceName, Trouble};
 pub use ident::{CredentialId, DirectoryObject, Ident};
 pub use last_use::LastUse;
-pub use notice::{Families, Family, Notice, NoticeKey, NoticeKind, Step, Subject};
+pub use notice::{Families, Family, Notice, NoticeKey, NoticeKind, Rotation, Step, Subject};
 pub use period::{Period, PeriodError, Threshold, Unit};
 pub use policy::{Escalation, Glob, Match, Policy, Rule, Successor, Treatment};
 pub use team::{Address, AddressError, CalendarChoice, Team, TeamId};

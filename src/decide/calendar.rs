@@ -5,6 +5,22 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+/// What thresholds are measured on: a credential's life, or its part up to the planned replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Unknown for some.
+    pub start: Option<Timestamp>,
+    pub end: Timestamp,
+}
+
+impl Span {
+    /// The whole life; `None` for what never ends.
+    #[must_use]
+    pub fn of_life(credential: &Credential) -> Option<Self> {
+        Some(Self { start: credential.not_before, end: credential.expires_at? })
+    }
+}
+
 /// One instant, seen from one zone.
 pub struct Calendar<'a> {
     pub zone: &'a TimeZone,
@@ -29,15 +45,14 @@ impl<'a> Calendar<'a> {
         days_between(self.today, self.date(instant))
     }
 
-    /// When `threshold` is crossed; `None` where it does not apply: longer than the whole life, or a share of a life of unknown
+    /// When `threshold` is crossed; `None` where it does not apply: longer than the whole span, or a share of a span of unknown
     /// length.
     #[must_use]
-    pub fn crossing(&self, threshold: Threshold, credential: &Credential) -> Option<Timestamp> {
-        let end = credential.expires_at?;
-        let start = credential.not_before;
+    pub fn crossing(&self, threshold: Threshold, span: Span) -> Option<Timestamp> {
+        let Span { start, end } = span;
         match threshold {
             Threshold::Before(Period { amount, unit: Unit::Days }) => {
-                let applies = self.life_in_days(credential).is_none_or(|life| i64::from(amount) <= life);
+                let applies = self.days_in(span).is_none_or(|life| i64::from(amount) <= life);
                 applies.then(|| self.start_of_day(end, -i64::from(amount)))
             }
             Threshold::Before(period) => {
@@ -54,10 +69,10 @@ impl<'a> Calendar<'a> {
         }
     }
 
-    /// The whole life in calendar days, where both ends are known.
+    /// The length in calendar days, where both ends are known.
     #[must_use]
-    pub fn life_in_days(&self, credential: &Credential) -> Option<i64> {
-        Some(days_between(self.date(credential.not_before?), self.date(credential.expires_at?)))
+    pub fn days_in(&self, span: Span) -> Option<i64> {
+        Some(days_between(self.date(span.start?), self.date(span.end)))
     }
 
     /// When `n` periods have passed since `end`: days by the calendar, other units by the clock.
@@ -91,6 +106,10 @@ mod tests {
     use super::*;
     use crate::decide::testing::{at, secret, vancouver};
 
+    fn life(credential: &Credential) -> Span {
+        Span::of_life(credential).unwrap()
+    }
+
     #[test]
     fn days_are_counted_by_the_calendar_of_the_zone() {
         let zone = vancouver();
@@ -120,12 +139,16 @@ mod tests {
             ("48h", "2026-11-27T00:00:00Z", "2026-11-28T00:00:00Z", None),
         ] {
             let credential = secret("a", from, until);
-            assert_eq!(calendar.crossing(threshold.parse().unwrap(), &credential), crossing.map(at), "{threshold}");
+            assert_eq!(
+                calendar.crossing(threshold.parse().unwrap(), life(&credential)),
+                crossing.map(at),
+                "{threshold}"
+            );
         }
         let mut unknown_start = secret("a", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z");
         unknown_start.not_before = None;
-        assert_eq!(calendar.crossing(Threshold::Share(33), &unknown_start), None);
-        assert!(calendar.crossing(Threshold::Before(Period::days(9999)), &unknown_start).is_some());
+        assert_eq!(calendar.crossing(Threshold::Share(33), life(&unknown_start)), None);
+        assert!(calendar.crossing(Threshold::Before(Period::days(9999)), life(&unknown_start)).is_some());
     }
 
     #[test]
@@ -137,7 +160,7 @@ mod tests {
                 let mut credential = secret("a", "2026-06-01T00:00:00Z", "2026-11-28T20:00:00Z");
                 (credential.not_before, credential.expires_at) = (Some(Timestamp::MIN), Some(end));
                 for threshold in ["36500d", "876000h", "99%", "0d"] {
-                    let _ = calendar.crossing(threshold.parse().unwrap(), &credential);
+                    let _ = calendar.crossing(threshold.parse().unwrap(), life(&credential));
                 }
                 let _ = calendar.after(end, Period::days(u32::MAX));
                 let _ = calendar.days_until(end);

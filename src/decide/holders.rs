@@ -1,39 +1,63 @@
-//! How each holder stands, over all its credentials of one kind.
+//! How each holder stands in the rotation of its credentials of one kind.
+//!
+//! ```text
+//!   old    |===============================|
+//!   new                   |===============================|
+//!          steady   rotation_due  overlap, or old_in_use, or retire_ready    steady    rotation_due ...     lapsed
+//!                   ^ reminders   ^ the new one is valid  ^ the old one ends  ^ the next plan's reminders    ^ nothing valid left
+//! ```
+//! The most pressing state of any of its credentials is the holder's.
 
+use super::calendar::Calendar;
+use super::explain::{Context, rotation_in_words, use_in_words};
+use super::rotation;
+use super::usage::{OldUse, RECENT, Usage};
 use super::verdict::{Code, Status, Verdict};
+use crate::domain::{Credential, Policy};
 use crate::inventory::Inventory;
 use jiff::Timestamp;
+use std::ops::Range;
 
-/// The rotation state of a holder, as far as dates tell it.
+/// The rotation state of a holder, the most pressing last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    Steady,
-    /// A successor is valid, the old one still runs.
-    Overlap,
-    /// Nothing valid is left.
-    Lapsed,
     /// Nothing has begun yet, or nothing is known.
     Unknown,
+    /// A valid credential, none of them being replaced.
+    Steady,
+    /// A successor is valid, the old one still runs and has not been used lately.
+    RetireReady,
+    /// A successor is valid, the old one still runs; whether it is used is not known, or it is too early to say.
+    Overlap,
+    /// The newest is old enough to be replaced.
+    RotationDue,
+    /// A successor is valid, and the old one is used all the same.
+    OldInUse,
+    /// Nothing valid is left.
+    Lapsed,
 }
 
 impl State {
+    pub const ALL: &[Self] = &[
+        Self::Unknown,
+        Self::Steady,
+        Self::RetireReady,
+        Self::Overlap,
+        Self::RotationDue,
+        Self::OldInUse,
+        Self::Lapsed,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Steady => "steady",
-            Self::Overlap => "overlap",
-            Self::Lapsed => "lapsed",
             Self::Unknown => "unknown",
-        }
-    }
-
-    #[must_use]
-    pub fn spoken(self) -> &'static str {
-        match self {
-            Self::Steady => "a valid credential, none of them being replaced",
-            Self::Overlap => "a successor is valid and the old one still runs",
-            Self::Lapsed => "nothing valid is left",
-            Self::Unknown => "nothing has begun yet",
+            Self::Steady => "steady",
+            Self::RetireReady => "retire_ready",
+            Self::Overlap => "overlap",
+            Self::RotationDue => "rotation_due",
+            Self::OldInUse => "old_in_use",
+            Self::Lapsed => "lapsed",
         }
     }
 }
@@ -42,51 +66,146 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct HolderState {
     /// Indices into the verdicts; never empty.
-    pub verdicts: std::ops::Range<usize>,
+    pub verdicts: Range<usize>,
     pub state: State,
-    /// Since when it has been in this state, by the dates.
+    /// Since when it has been in this state, as far as that is known.
     pub since: Option<Timestamp>,
     /// The latest end among its valid credentials; `None` where there is none, or one that never ends.
     pub covered_until: Option<Timestamp>,
+    /// The verdict that the state follows from.
+    about: u32,
 }
 
-/// Groups the verdicts, which stand in the inventory's order, by holder and kind.
-#[must_use]
-pub fn holders(inventory: &Inventory, verdicts: &[Verdict], now: Timestamp) -> Vec<HolderState> {
-    let key = |verdict: &Verdict| {
-        let credential = verdict.credential(inventory);
-        (&credential.source, &credential.holder.id, credential.kind)
-    };
-    let mut start = 0;
-    verdicts
-        .chunk_by(|a, b| key(a) == key(b))
-        .map(|group| {
-            let verdicts = start..start + group.len();
-            start = verdicts.end;
-            holder(inventory, group, verdicts, now)
-        })
-        .collect()
+/// What a holder's state follows from: its verdicts, beside each other.
+pub struct Group<'a> {
+    pub inventory: &'a Inventory,
+    pub policy: &'a Policy,
+    pub calendar: &'a Calendar<'a>,
+    pub usage: Usage<'a>,
+    pub verdicts: &'a [Verdict],
 }
 
-fn holder(inventory: &Inventory, group: &[Verdict], verdicts: std::ops::Range<usize>, now: Timestamp) -> HolderState {
-    let of = |verdict: &Verdict| verdict.credential(inventory);
-    // What could never be read says nothing about its holder.
-    let known = || group.iter().filter(|verdict| verdict.code != Code::Unknown);
-    let valid = || known().map(of).filter(|credential| credential.is_valid_at(now));
-    let running_out = |verdict: &&Verdict| verdict.status == Status::Superseded && !of(verdict).has_ended_at(now);
-    let (state, since) = if valid().next().is_none() {
-        match group.iter().map(of).filter(|credential| credential.has_ended_at(now)).filter_map(|c| c.expires_at).max()
-        {
-            Some(end) => (State::Lapsed, Some(end)),
-            None => (State::Unknown, None),
+impl Group<'_> {
+    /// `first` is the index of the first of the verdicts.
+    #[must_use]
+    pub fn state(&self, first: usize) -> HolderState {
+        let now = self.calendar.now;
+        // What could never be read says nothing about its holder.
+        let known = || self.verdicts.iter().filter(|verdict| verdict.code != Code::Unknown);
+        let valid = || known().map(|verdict| self.of(verdict)).filter(|credential| credential.is_valid_at(now));
+        let (state, since, about) = if valid().next().is_none() {
+            self.without_cover()
+        } else {
+            let pressing = (0..self.verdicts.len()).filter_map(|index| self.pressing(index));
+            pressing.reduce(|a, b| if b.0 > a.0 { b } else { a }).unwrap_or_else(|| self.steady())
+        };
+        let endless = valid().any(|credential| credential.expires_at.is_none());
+        let covered_until = valid().filter_map(|credential| credential.expires_at).max().filter(|_| !endless);
+        let about = u32::try_from(first + about).unwrap_or(u32::MAX);
+        HolderState { verdicts: first..first + self.verdicts.len(), state, since, covered_until, about }
+    }
+
+    fn of(&self, verdict: &Verdict) -> &Credential {
+        verdict.credential(self.inventory)
+    }
+
+    fn without_cover(&self) -> (State, Option<Timestamp>, usize) {
+        let ended = |(index, verdict): (usize, &Verdict)| {
+            Some((self.of(verdict).expires_at.filter(|end| *end < self.calendar.now)?, index))
+        };
+        match self.verdicts.iter().enumerate().filter_map(ended).max() {
+            Some((end, index)) => (State::Lapsed, Some(end), index),
+            None => (State::Unknown, None, 0),
         }
-    } else if let Some(old) = group.iter().find(running_out) {
-        let successor = old.successor(inventory);
-        (State::Overlap, successor.and_then(|successor| successor.not_before))
-    } else {
-        (State::Steady, valid().filter_map(|credential| credential.not_before).max())
-    };
-    let endless = valid().any(|credential| credential.expires_at.is_none());
-    let covered_until = valid().filter_map(|credential| credential.expires_at).max().filter(|_| !endless);
-    HolderState { verdicts, state, since, covered_until }
+    }
+
+    /// What one credential makes of its holder, beyond being there.
+    fn pressing(&self, index: usize) -> Option<(State, Option<Timestamp>, usize)> {
+        let verdict = &self.verdicts[index];
+        let credential = self.of(verdict);
+        let now = self.calendar.now;
+        if verdict.status == Status::Superseded && !credential.has_ended_at(now) && credential.has_begun_at(now) {
+            let began = verdict.successor(self.inventory).and_then(|successor| successor.not_before);
+            let idle_since = || self.usage.last(credential).and_then(|known| known.last.checked_add(RECENT).ok());
+            return Some(match verdict.place.old_use {
+                OldUse::InUse => (State::OldInUse, began, index),
+                OldUse::Idle => (State::RetireReady, began.max(idle_since()), index),
+                OldUse::Unasked | OldUse::Unknown | OldUse::Settling => (State::Overlap, began, index),
+            });
+        }
+        let treatment = verdict.treatment(self.policy);
+        let newest = verdict.place.newest && verdict.status != Status::Ignored;
+        let since = rotation::due_since(credential, treatment, self.calendar).filter(|_| newest)?;
+        Some((State::RotationDue, Some(since), index))
+    }
+
+    /// Since its newest began, or the last of the old ones ended.
+    fn steady(&self) -> (State, Option<Timestamp>, usize) {
+        let valid = |(_, verdict): &(usize, &Verdict)| self.of(verdict).is_valid_at(self.calendar.now);
+        let newest = self.verdicts.iter().enumerate().filter(valid).max_by_key(|(_, one)| self.of(one).not_before);
+        let ended = |verdict: &&Verdict| {
+            verdict.status == Status::Superseded && self.of(verdict).has_ended_at(self.calendar.now)
+        };
+        let ends = self.verdicts.iter().filter(ended).filter_map(|verdict| self.of(verdict).expires_at);
+        let began = newest.and_then(|(_, verdict)| self.of(verdict).not_before);
+        (State::Steady, began.max(ends.max()), newest.map_or(0, |(index, _)| index))
+    }
+}
+
+impl HolderState {
+    /// Why it is in this state, as a sentence.
+    #[must_use]
+    pub fn explain(&self, verdicts: &[Verdict], context: Context<'_>) -> String {
+        let Context { inventory, policy, calendar } = context;
+        let Some(verdict) = verdicts.get(self.about as usize) else { return String::new() };
+        self.explain_one(verdict, &Usage { inventory, now: calendar.now, foreseen_from: None }, policy, calendar)
+    }
+
+    /// The same, of the verdict that it follows from.
+    pub(super) fn explain_one(
+        &self,
+        verdict: &Verdict,
+        usage: &Usage<'_>,
+        policy: &Policy,
+        calendar: &Calendar<'_>,
+    ) -> String {
+        let inventory = usage.inventory;
+        let credential = verdict.credential(inventory);
+        let date = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| calendar.date(at).to_string());
+        match self.state {
+            State::Unknown => "nothing has begun yet".to_owned(),
+            State::Lapsed => format!("nothing valid is left since {}", date(credential.expires_at)),
+            State::RotationDue => rotation_in_words(credential, verdict.treatment(policy), calendar),
+            State::Steady => {
+                let valid = match credential.expires_at {
+                    Some(end) => format!("the newest is valid until {}", calendar.date(end)),
+                    None => "the newest never expires".to_owned(),
+                };
+                match rotation::plan(credential, verdict.treatment(policy), calendar) {
+                    Some(plan) if verdict.place.newest => {
+                        format!("{valid}, and to be replaced by {}", calendar.date(plan.end))
+                    }
+                    _ => format!("{valid}, and no replacement has begun"),
+                }
+            }
+            State::RetireReady | State::Overlap | State::OldInUse => {
+                let new = verdict.successor(inventory);
+                let both = format!(
+                    "the new one (ends {}) is valid since {}, the old one still runs until {}",
+                    date(new.and_then(|new| new.expires_at)),
+                    date(new.and_then(|new| new.not_before)),
+                    date(credential.expires_at)
+                );
+                match use_in_words(verdict.place.old_use, credential, usage, calendar) {
+                    Some(used) => format!("{both}; the old one: {used}"),
+                    None => both,
+                }
+            }
+        }
+    }
+
+    /// The index, among all verdicts, of the one that the state follows from.
+    pub(super) fn about(&self) -> usize {
+        self.about as usize
+    }
 }

@@ -9,8 +9,8 @@
 //! One rung at a time: only the tightest one that has been crossed counts. Whoever was told of a rung has been told of all wider
 //! ones too.
 
-use super::calendar::Calendar;
-use crate::domain::{Credential, NoticeKind, Period, Step, Threshold, Unit};
+use super::calendar::{Calendar, Span};
+use crate::domain::{NoticeKind, Period, Step, Threshold, Unit};
 use jiff::Timestamp;
 
 /// A rung that has been crossed, and when.
@@ -21,25 +21,27 @@ pub struct Rung {
     pub crossed_at: Timestamp,
 }
 
-/// The tightest rung crossed, and when the next one will be.
+impl Rung {
+    /// This one, unless `other` comes before it.
+    #[must_use]
+    pub fn sooner(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.crossed_at < self.crossed_at).unwrap_or(self)
+    }
+}
+
+/// The tightest rung crossed, and the next one ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub rung: Option<Rung>,
-    pub next_at: Option<Timestamp>,
+    pub next: Option<Rung>,
 }
 
-/// Before the end: the rungs of `ladder`, told as `kind`.
+/// Before the end of `span`: the rungs of `ladder`, told as `kind`.
 #[must_use]
-pub fn before_end(
-    kind: NoticeKind,
-    ladder: &[Threshold],
-    credential: &Credential,
-    calendar: &Calendar<'_>,
-) -> Standing {
+pub fn before_end(kind: NoticeKind, ladder: &[Threshold], span: Span, calendar: &Calendar<'_>) -> Standing {
     let mut standing = Standing::default();
-    let Some(end) = credential.expires_at else { return standing };
-    let days_left = calendar.days_until(end);
-    let life = calendar.life_in_days(credential).unwrap_or(i64::MAX);
+    let days_left = calendar.days_until(span.end);
+    let life = calendar.days_in(span).unwrap_or(i64::MAX);
     let (tightest, widest) = nearest_days(ladder, days_left, life);
     for threshold in ladder {
         // Among rungs in whole days only the nearest on either side can matter; the calendar is asked for no others.
@@ -48,11 +50,12 @@ pub fn before_end(
         {
             continue;
         }
-        let Some(crossed_at) = calendar.crossing(*threshold, credential) else { continue };
+        let Some(crossed_at) = calendar.crossing(*threshold, span) else { continue };
+        let rung = Rung { kind, step: Step::Before(*threshold), crossed_at };
         if crossed_at > calendar.now {
-            standing.next_at = Some(standing.next_at.map_or(crossed_at, |next| next.min(crossed_at)));
-        } else if standing.rung.is_none_or(|rung| rung.crossed_at <= crossed_at) {
-            standing.rung = Some(Rung { kind, step: Step::Before(*threshold), crossed_at });
+            standing.next = Some(rung.sooner(standing.next));
+        } else if standing.rung.is_none_or(|tightest| tightest.crossed_at <= crossed_at) {
+            standing.rung = Some(rung);
         }
     }
     standing
@@ -78,18 +81,19 @@ fn nearest_days(ladder: &[Threshold], days_left: i64, life: i64) -> (Option<u32>
 pub fn after_end(end: Timestamp, repeat: Option<Period>, calendar: &Calendar<'_>) -> Standing {
     let first = Rung { kind: NoticeKind::Expired, step: Step::Expired(None), crossed_at: end };
     let Some(period) = repeat.filter(|period| period.amount > 0) else {
-        return Standing { rung: Some(first), next_at: None };
+        return Standing { rung: Some(first), next: None };
     };
     let crossing = |n| calendar.after(end, period.times(n));
+    let repeat = |n| Rung { step: Step::Expired(Some(period.times(n))), crossed_at: crossing(n), ..first };
     let mut passed = repeats_before(calendar, end, period);
     while passed > 0 && crossing(passed) > calendar.now {
         passed -= 1;
     }
     let rung = match passed {
         0 => first,
-        n => Rung { step: Step::Expired(Some(period.times(n))), crossed_at: crossing(n), ..first },
+        n => repeat(n),
     };
-    Standing { rung: Some(rung), next_at: Some(crossing(passed.saturating_add(1))) }
+    Standing { rung: Some(rung), next: Some(repeat(passed.saturating_add(1))) }
 }
 
 /// At least the number of repeats that have passed; at most one or two more, where days differ in length.
@@ -111,8 +115,9 @@ mod tests {
     fn rung_at(now: &str, ladder: &[&str], from: &str, until: &str) -> (Option<String>, Option<Timestamp>) {
         let zone = vancouver();
         let calendar = Calendar::new(&zone, at(now));
-        let standing = before_end(NoticeKind::Expiring, &thresholds(ladder), &secret("a", from, until), &calendar);
-        (standing.rung.map(|rung| rung.step.to_string()), standing.next_at)
+        let life = Span::of_life(&secret("a", from, until)).unwrap();
+        let standing = before_end(NoticeKind::Expiring, &thresholds(ladder), life, &calendar);
+        (standing.rung.map(|rung| rung.step.to_string()), standing.next.map(|rung| rung.crossed_at))
     }
 
     #[test]
@@ -180,7 +185,7 @@ mod tests {
             let calendar = Calendar::new(&zone, at(now));
             let standing = after_end(end, Some(repeat.parse().unwrap()), &calendar);
             assert_eq!(standing.rung.map(|rung| rung.step.to_string()).as_deref(), Some(step), "{now}");
-            assert_eq!(standing.next_at, next.map(at), "{now}");
+            assert_eq!(standing.next.map(|rung| rung.crossed_at), next.map(at), "{now}");
         }
         let calendar = Calendar::new(&zone, at("2027-11-21T20:00:01Z"));
         assert_eq!(after_end(end, None, &calendar).rung.map(|rung| rung.step), Some(Step::Expired(None)));

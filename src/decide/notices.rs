@@ -1,12 +1,16 @@
 //! Notices, filled in: everything that a mail says, taken from where it is known.
 
 use super::calendar::Calendar;
+use super::explain::{order_in_words, rotation_in_words, use_in_words};
+use super::holders::HolderState;
 use super::ladder::Rung;
 use super::owed::Closing;
 use super::routing::Route;
-use super::verdict::{Condition, order_in_words};
+use super::usage::Usage;
+use super::verdict::{Condition, Verdict};
 use crate::domain::{
-    Credential, Families, Family, Notice, NoticeKey, NoticeKind, Period, Policy, Step, Subject, TeamId,
+    Credential, Escalation, Families, Family, Notice, NoticeKey, NoticeKind, Owners, Period, Policy, Rotation, Step,
+    Subject, TeamId,
 };
 use crate::inventory::{Entry, SourceState};
 use jiff::{SignedDuration, Timestamp};
@@ -16,18 +20,36 @@ pub struct About<'a> {
     pub entry: &'a Entry,
     pub route: &'a Route<'a>,
     pub successor: Option<&'a Credential>,
+    /// How its holder stands, and the verdict that this follows from.
+    pub state: Option<(&'a HolderState, &'a Verdict)>,
+}
+
+/// All who are told of a rung.
+pub struct Told<'a> {
+    pub teams: Vec<TeamId>,
+    /// What brought some of them in.
+    pub escalation: Option<&'a Escalation>,
+}
+
+/// One of them, and its part of the story.
+#[derive(Clone, Copy)]
+pub struct Own<'a> {
+    pub team: &'a TeamId,
+    pub episode: u32,
 }
 
 /// Where notices are written from.
 pub struct Desk<'a> {
     pub policy: &'a Policy,
     pub calendar: &'a Calendar<'a>,
+    pub usage: Usage<'a>,
 }
 
 impl Desk<'_> {
-    /// A rung of a credential's ladder, for one team.
+    /// A rung of a credential's ladder, for one team of all that are told.
     #[must_use]
-    pub fn rung(&self, case: &About<'_>, rung: Rung, team: &TeamId, episode: u32) -> Notice {
+    pub fn rung(&self, case: &About<'_>, rung: Rung, verdict: &Verdict, told: &Told<'_>, own: Own<'_>) -> Notice {
+        let Own { team, episode } = own;
         let credential = &case.entry.credential;
         let key = NoticeKey {
             credential: credential.id.clone(),
@@ -44,11 +66,25 @@ impl Desk<'_> {
             Step::Expired(Some(since)) => format!("it ended {since} ago or more and is still there"),
             _ => format!("{} threshold crossed on {on}", rung.step),
         };
+        let plan = || rotation_in_words(credential, case.route.treatment, self.calendar);
+        let used = || use_in_words(verdict.place.old_use, credential, &self.usage, self.calendar);
+        let more = [
+            (rung.kind == NoticeKind::RotationDue).then(plan),
+            matches!(rung.kind, NoticeKind::Retiring | NoticeKind::StillInUse).then(used).flatten(),
+            told.escalation.map(|escalation| self.escalated(escalation)),
+        ];
         let reason = reason + &order_in_words(rung.kind, credential, self.calendar);
+        let reason = more.into_iter().flatten().fold(reason, |reason, more| format!("{reason}; {more}"));
         // Nobody could have been told before it was seen.
         let crossed_at = rung.crossed_at.max(case.entry.first_seen);
         let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);
-        Notice { urgent, crossed_at, ..self.about(case, key, reason, case.route.teams.to_vec()) }
+        Notice { urgent, crossed_at, ..self.about(case, key, reason, told.teams.to_vec()) }
+    }
+
+    fn escalated(&self, escalation: &Escalation) -> String {
+        let name = |team: &TeamId| self.policy.teams.get(team).map_or(team.to_string(), |team| team.name.to_string());
+        let teams: Vec<String> = escalation.teams.iter().map(name).collect();
+        format!("escalated to {}, who are told from {} on", teams.join(", "), escalation.at)
     }
 
     /// Something that is wrong beside the dates, for one team.
@@ -77,6 +113,8 @@ impl Desk<'_> {
             (Closing::Deleted, _) => format!("it is no longer listed by {}", case.entry.credential.source),
             (Closing::Mended(Family::Trust), _) => "what is served is trusted again".to_owned(),
             (Closing::Mended(Family::Deployment), _) => "what is served is the newest that was issued".to_owned(),
+            (Closing::Mended(Family::Agreement), _) => "the vault and the directory agree again".to_owned(),
+            (Closing::Unused, _) => "it has not been used lately: its consumer has moved".to_owned(),
             (Closing::Mended(_), _) => "it can be read again".to_owned(),
             (Closing::Rotated, _) => "rotated: a newer one has taken over".to_owned(),
             (Closing::Moved, Some(end)) => format!("it now ends on {}", self.calendar.date(end)),
@@ -89,16 +127,44 @@ impl Desk<'_> {
     /// True from now on, and not urgent, unless the caller knows better.
     fn about(&self, case: &About<'_>, key: NoticeKey, reason: String, told: Vec<TeamId>) -> Notice {
         let treatment = case.route.treatment;
+        let gap = case.route.owner_gap.map(|gap| format!("; told in the place of its owners: {}", gap.as_str()));
+        let owners = match case.entry.credential.holder.owners.as_deref() {
+            Some(Owners::Reachable(addresses)) if key.team.is_owner() => addresses.clone(),
+            _ => Box::default(),
+        };
+        let reason = reason + gap.as_deref().unwrap_or_default();
         Notice {
             key,
             crossed_at: self.calendar.now,
             urgent: false,
-            subject: subject(case),
+            subject: self.subject(case),
             reason,
             rule: case.route.rule.map(|index| self.policy.rules[index].name.clone()),
             environment: treatment.environment.clone(),
             runbook: treatment.runbook.clone(),
             told,
+            owners,
+        }
+    }
+
+    fn subject(&self, case: &About<'_>) -> Subject {
+        let credential = &case.entry.credential;
+        let rotation = |(state, verdict): (&HolderState, &Verdict)| Rotation {
+            state: state.state.as_str(),
+            since: state.since,
+            why: state.explain_one(verdict, &self.usage, self.policy, self.calendar),
+        };
+        Subject::Credential {
+            source: credential.source.clone(),
+            kind: credential.kind,
+            holder: credential.holder.name.clone(),
+            holder_id: credential.holder.id.clone(),
+            app_id: credential.holder.app_id.clone(),
+            label: credential.label.clone(),
+            holder_enabled: credential.holder.enabled,
+            not_before: credential.not_before,
+            successor: case.successor.map(|successor| (successor.label.clone(), successor.expires_at)),
+            rotation: case.state.map(rotation),
         }
     }
 
@@ -125,22 +191,8 @@ impl Desk<'_> {
             environment: None,
             runbook: None,
             told: teams,
+            owners: Box::default(),
         }
-    }
-}
-
-fn subject(case: &About<'_>) -> Subject {
-    let credential = &case.entry.credential;
-    Subject::Credential {
-        source: credential.source.clone(),
-        kind: credential.kind,
-        holder: credential.holder.name.clone(),
-        holder_id: credential.holder.id.clone(),
-        app_id: credential.holder.app_id.clone(),
-        label: credential.label.clone(),
-        holder_enabled: credential.holder.enabled,
-        not_before: credential.not_before,
-        successor: case.successor.map(|successor| (successor.label.clone(), successor.expires_at)),
     }
 }
 

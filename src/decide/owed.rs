@@ -1,10 +1,12 @@
 //! From what is true to what is owed: minus what has been told, plus `resolved` for what was told and no longer holds.
 
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Span};
 use super::ladder::Rung;
 use super::ledger::Story;
+use super::rotation;
+use super::usage::OldUse;
 use super::verdict::{Status, Verdict};
-use crate::domain::{Credential, Family, NoticeKey, NoticeKind, Step, Trouble};
+use crate::domain::{Credential, Family, NoticeKey, NoticeKind, Step, Treatment, Trouble};
 use crate::inventory::Entry;
 use jiff::Timestamp;
 
@@ -18,28 +20,41 @@ pub enum Closing {
     /// Its end was moved, out of reach of every threshold.
     Moved,
     NoLongerExpires,
-    /// It is trusted, served, read again.
+    /// Its successor is used in its place.
+    Unused,
+    /// It is trusted, served, in agreement, read again.
     Mended(Family),
 }
 
 /// Whether the team has been told of `rung`, or of a tighter one of the same story.
 #[must_use]
-pub fn is_told(story: &Story<'_>, rung: Rung, credential: &Credential, calendar: &Calendar<'_>) -> bool {
+pub fn is_told(
+    story: &Story<'_>,
+    rung: Rung,
+    credential: &Credential,
+    treatment: &Treatment,
+    calendar: &Calendar<'_>,
+) -> bool {
     let same_story = |key: &&&NoticeKey| key.expires_at == credential.expires_at;
     story.open.iter().filter(same_story).any(|key| match (key.kind, rung.kind) {
         (NoticeKind::Expired, NoticeKind::Expiring) => true,
         (told, owed) if told == owed => {
-            key.step == rung.step || crossed_at(key.step, credential, calendar).is_some_and(|at| at >= rung.crossed_at)
+            let span = match owed {
+                NoticeKind::RotationDue => rotation::plan(credential, treatment, calendar),
+                _ => Span::of_life(credential),
+            };
+            let crossed_at = || crossed_at(key.step, span?, calendar);
+            key.step == rung.step || crossed_at().is_some_and(|at| at >= rung.crossed_at)
         }
         _ => false,
     })
 }
 
-fn crossed_at(step: Step, credential: &Credential, calendar: &Calendar<'_>) -> Option<Timestamp> {
+fn crossed_at(step: Step, span: Span, calendar: &Calendar<'_>) -> Option<Timestamp> {
     match step {
-        Step::Before(threshold) => calendar.crossing(threshold, credential),
-        Step::Expired(None) => credential.expires_at,
-        Step::Expired(Some(since)) => credential.expires_at.map(|end| calendar.after(end, since)),
+        Step::Before(threshold) => calendar.crossing(threshold, span),
+        Step::Expired(None) => Some(span.end),
+        Step::Expired(Some(since)) => Some(calendar.after(span.end, since)),
         Step::Stale(_) | Step::Now | Step::Resolved => None,
     }
 }
@@ -51,7 +66,10 @@ fn crossed_at(step: Step, credential: &Credential, calendar: &Calendar<'_>) -> O
 #[must_use]
 pub fn closing(story: &Story<'_>, entry: &Entry, verdict: Option<&Verdict>, now: Timestamp) -> Option<Closing> {
     let credential = &entry.credential;
-    let alarmed = story.open.iter().any(|key| key.kind != NoticeKind::Retiring);
+    let has = |kinds: &[NoticeKind]| story.open.iter().any(|key| kinds.contains(&key.kind));
+    let alarmed = has(&[NoticeKind::Expiring, NoticeKind::Expired]);
+    // Once it has ended, nothing more can be said about its use.
+    let in_use = has(&[NoticeKind::StillInUse]) && !credential.has_ended_at(now);
     let announced = !story.open.is_empty();
     let Some(verdict) = verdict else {
         let ended_as_planned = !alarmed && credential.has_ended_at(now);
@@ -60,11 +78,22 @@ pub fn closing(story: &Story<'_>, entry: &Entry, verdict: Option<&Verdict>, now:
     let of_this_end = story.open.iter().any(|key| key.expires_at == credential.expires_at);
     match verdict.status {
         Status::Ignored => None,
-        Status::Superseded => alarmed.then_some(Closing::Rotated),
+        Status::Superseded if alarmed => Some(Closing::Rotated),
+        Status::Superseded => {
+            let unused = matches!(verdict.place.old_use, OldUse::Idle | OldUse::Settling);
+            (in_use && unused).then_some(Closing::Unused)
+        }
         Status::NoExpiry => announced.then_some(Closing::NoLongerExpires),
         _ if announced && !of_this_end && verdict.rung().is_none() => Some(Closing::Moved),
         _ => None,
     }
+}
+
+/// The same for a planned replacement: it is over once a newer one is there, and not because the plan was changed.
+#[must_use]
+pub fn closing_of_rotation(verdict: Option<&Verdict>) -> Option<Closing> {
+    let Some(verdict) = verdict else { return Some(Closing::Deleted) };
+    (verdict.status == Status::Superseded).then_some(Closing::Rotated)
 }
 
 /// The same for what is wrong beside the dates: it is over when it is no longer seen, though not while nothing can be seen.

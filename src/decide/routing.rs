@@ -1,6 +1,6 @@
 //! Whose a credential is, and how it is watched: the first rule that matches decides.
 
-use crate::domain::{Credential, Policy, TeamId, Treatment};
+use crate::domain::{Credential, Owners, Policy, TeamId, Treatment};
 use std::sync::Arc;
 
 /// Where a credential's teams come from.
@@ -12,6 +12,38 @@ pub enum TeamsFrom {
     Defaults,
 }
 
+/// Why the owners who should be told are not, and the default teams are told in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerGap {
+    /// Its source does not read owners, or could not.
+    NotRead,
+    Nobody,
+    WithoutAddress,
+    Hidden,
+}
+
+impl OwnerGap {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRead => "its owners are not read",
+            Self::Nobody => "it has no owner",
+            Self::WithoutAddress => "no owner of it has a mail address",
+            Self::Hidden => "its owners' addresses may not be read",
+        }
+    }
+
+    fn of(credential: &Credential) -> Option<Self> {
+        match credential.holder.owners.as_deref() {
+            Some(Owners::Reachable(_)) => None,
+            Some(Owners::Nobody) => Some(Self::Nobody),
+            Some(Owners::WithoutAddress) => Some(Self::WithoutAddress),
+            Some(Owners::Hidden) => Some(Self::Hidden),
+            None => Some(Self::NotRead),
+        }
+    }
+}
+
 /// What was decided for one credential.
 #[derive(Clone, Debug)]
 pub struct Route<'a> {
@@ -21,13 +53,39 @@ pub struct Route<'a> {
     /// May be empty: unowned.
     pub teams: Arc<[TeamId]>,
     pub teams_from: TeamsFrom,
+    pub owner_gap: Option<OwnerGap>,
 }
 
 /// A policy, prepared for routing many credentials.
 pub struct Router<'a> {
     policy: &'a Policy,
-    teams_of_rules: Vec<Arc<[TeamId]>>,
-    teams_of_defaults: Arc<[TeamId]>,
+    rules: Vec<Teams>,
+    defaults: Teams,
+}
+
+/// The teams that one treatment names.
+struct Teams {
+    named: Arc<[TeamId]>,
+    /// The same with the default teams in the place of the holder's owners; `None` where owners are not among them.
+    without_owners: Option<Arc<[TeamId]>>,
+}
+
+impl Teams {
+    fn new(treatment: &Treatment, defaults: &Treatment) -> Self {
+        let stand_in = |team: &TeamId| if team.is_owner() { defaults.teams.clone() } else { vec![team.clone()] };
+        let stood_in = || treatment.teams.iter().flat_map(stand_in).filter(|team| !team.is_owner());
+        Self {
+            named: unique(treatment.teams.iter().cloned()),
+            without_owners: treatment.teams.iter().any(TeamId::is_owner).then(|| unique(stood_in())),
+        }
+    }
+
+    fn of(&self, credential: &Credential) -> (Arc<[TeamId]>, Option<OwnerGap>) {
+        match (&self.without_owners, OwnerGap::of(credential)) {
+            (Some(without), Some(gap)) => (without.clone(), Some(gap)),
+            _ => (self.named.clone(), None),
+        }
+    }
 }
 
 impl<'a> Router<'a> {
@@ -35,8 +93,8 @@ impl<'a> Router<'a> {
     pub fn new(policy: &'a Policy) -> Self {
         Self {
             policy,
-            teams_of_rules: policy.rules.iter().map(|rule| unique(rule.treatment.teams.iter().cloned())).collect(),
-            teams_of_defaults: unique(policy.defaults.teams.iter().cloned()),
+            rules: policy.rules.iter().map(|rule| Teams::new(&rule.treatment, &policy.defaults)).collect(),
+            defaults: Teams::new(&policy.defaults, &policy.defaults),
         }
     }
 
@@ -45,16 +103,14 @@ impl<'a> Router<'a> {
         let rule = self.policy.rules.iter().position(|rule| rule.matching.matches(credential));
         let deciding = rule.map(|index| &self.policy.rules[index]);
         let treatment = deciding.map_or(&self.policy.defaults, |rule| &rule.treatment);
-        let (teams, teams_from) = match rule {
-            Some(index) if self.policy.rules[index].names_teams => {
-                (self.teams_of_rules[index].clone(), TeamsFrom::Rule)
-            }
+        let ((teams, owner_gap), teams_from) = match rule {
+            Some(index) if self.policy.rules[index].names_teams => (self.rules[index].of(credential), TeamsFrom::Rule),
             _ => match self.tagged(credential) {
-                Some(teams) => (teams, TeamsFrom::Tag),
-                None => (self.teams_of_defaults.clone(), TeamsFrom::Defaults),
+                Some(teams) => ((teams, None), TeamsFrom::Tag),
+                None => (self.defaults.of(credential), TeamsFrom::Defaults),
             },
         };
-        Route { rule, treatment, teams, teams_from }
+        Route { rule, treatment, teams, teams_from, owner_gap }
     }
 
     /// The teams that the holder's tags name, of those that exist. A tag that names no team is no tag: anybody may write one.
@@ -144,6 +200,30 @@ mod tests {
         assert_eq!(teams(&held_by("a", "x", &["idim"]), &[]), idim);
         assert_eq!(teams(&held_by("a", "x", &["nobody"]), &[]).1, TeamsFrom::Defaults);
         assert_eq!(teams(&held_by("a", "x", &["idim"]), &[(holder("a"), &["ccaas"])]).1, TeamsFrom::Rule);
+    }
+
+    #[test]
+    fn owners_are_told_where_an_address_is_known_and_the_default_teams_in_their_place_where_none_is() {
+        let owned_by = |owners: Option<Owners>| {
+            let api = held_by("api", "x", &[]);
+            let holder = Holder { owners: owners.map(Arc::new), ..(*api.holder).clone() };
+            Credential { holder: Arc::new(holder), ..api }
+        };
+        let reachable = Owners::Reachable(["a@example.ca".parse().unwrap()].into());
+        let rules: [(Match, &[&str]); 1] = [(holder("*"), &["idim", "owner"])];
+        for (owners, named, gap) in [
+            (Some(reachable), ["idim", "owner"], None),
+            (Some(Owners::Nobody), ["idim", "ccaas"], Some(OwnerGap::Nobody)),
+            (Some(Owners::Hidden), ["idim", "ccaas"], Some(OwnerGap::Hidden)),
+            (Some(Owners::WithoutAddress), ["idim", "ccaas"], Some(OwnerGap::WithoutAddress)),
+            (None, ["idim", "ccaas"], Some(OwnerGap::NotRead)),
+        ] {
+            let credential = owned_by(owners);
+            assert_eq!(teams(&credential, &rules).0, named);
+            let mut policy = policy(&["ccaas"]);
+            policy.rules = vec![rule(holder("*"), &["owner"])];
+            assert_eq!(Router::new(&policy).route(&credential).owner_gap, gap);
+        }
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! Settling up with each team: what is owed and was not told, and what was told and no longer holds.
 
+use super::escalation;
+use super::ladder::Rung;
 use super::ledger::{Story, teams_told};
-use super::notices::{About, Desk};
+use super::notices::{About, Desk, Own, Told};
 use super::owed::{self, Closing};
 use super::verdict::{Code, Status, Verdict};
-use crate::domain::{Families, Family, Notice, NoticeKey, NoticeKind, TeamId};
+use crate::domain::{Families, Family, Notice, NoticeKey, NoticeKind, Owners, TeamId};
 
 /// The families of notices that a credential's own story consists of.
-const FAMILIES: [Family; 4] = [Family::Dates, Family::Trust, Family::Deployment, Family::Reach];
+const FAMILIES: [Family; 6] =
+    [Family::Dates, Family::Rotation, Family::Trust, Family::Deployment, Family::Agreement, Family::Reach];
+
+/// Whether there is nothing to settle: nothing crossed, nothing wrong, nothing told.
+#[must_use]
+pub fn is_quiet(verdict: &Verdict, told: &[NoticeKey]) -> bool {
+    told.is_empty() && (verdict.status == Status::Ignored || is_content(verdict))
+}
 
 /// Adds what is owed to each team, and marks the verdict and its conditions as told or due. `verdict` is `None` for a credential
 /// that is missing.
@@ -18,10 +27,6 @@ pub fn settle(
     desk: &Desk<'_>,
     owed: &mut Vec<Notice>,
 ) {
-    let quiet = verdict.as_ref().is_some_and(|verdict| verdict.status == Status::Ignored || is_content(verdict));
-    if quiet && told.is_empty() {
-        return;
-    }
     let closed: Vec<Closed<'_>> =
         teams_told(told).into_iter().filter_map(|team| close(team, verdict.as_deref(), about, told, desk)).collect();
     let closed_teams: Vec<TeamId> = closed.iter().map(|closed| closed.team.clone()).collect();
@@ -39,12 +44,15 @@ pub fn settle(
         closed.iter().find(|closed| closed.team == *team).map(|closed| closed.closes).unwrap_or_default()
     };
     if let Some(rung) = verdict.rung() {
-        let mut all_told = !verdict.teams.is_empty();
-        for team in verdict.teams.iter() {
-            let story = story(told, team, Family::Dates, closes(team));
-            if !owed::is_told(&story, rung, &about.entry.credential, desk.calendar) {
+        let all = everybody(rung, verdict, about, desk);
+        let mut all_told = !all.teams.is_empty();
+        for team in &all.teams {
+            let family = rung.kind.family().unwrap_or(Family::Dates);
+            let story = story(told, team, family, closes(team));
+            if !owed::is_told(&story, rung, &about.entry.credential, about.route.treatment, desk.calendar) {
                 all_told = false;
-                owed.push(desk.rung(about, rung, team, story.episode));
+                let own = Own { team, episode: story.episode };
+                owed.push(desk.rung(about, rung, verdict, &all, own));
             }
         }
         verdict.code = if all_told { Code::Noticed } else { Code::Due };
@@ -67,6 +75,21 @@ pub fn settle(
             }
         }
     }
+}
+
+/// The credential's teams, and those that an escalation adds.
+fn everybody<'a>(rung: Rung, verdict: &Verdict, about: &About<'a>, desk: &Desk<'_>) -> Told<'a> {
+    let (credential, treatment) = (&about.entry.credential, about.route.treatment);
+    let escalation = escalation::in_force(rung, credential, treatment, desk.calendar);
+    let mut teams = verdict.teams.to_vec();
+    let is_reachable =
+        |team: &&TeamId| !team.is_owner() || matches!(credential.holder.owners.as_deref(), Some(Owners::Reachable(_)));
+    for team in escalation.iter().flat_map(|escalation| &escalation.teams).filter(is_reachable) {
+        if !teams.contains(team) {
+            teams.push(team.clone());
+        }
+    }
+    Told { escalation: escalation.filter(|_| teams.len() > verdict.teams.len()), teams }
 }
 
 /// Make sure that the end of one story is not taken for the end of all: what else is wrong goes on.
@@ -105,6 +128,7 @@ fn close<'a>(
         let Some(last) = story.open.iter().max_by_key(|key| key.expires_at) else { continue };
         let why = match family {
             Family::Dates => owed::closing(&story, about.entry, verdict, desk.calendar.now),
+            Family::Rotation => owed::closing_of_rotation(verdict),
             family => owed::closing_of_condition(family, about.entry, verdict),
         };
         if let Some(why) = why {

@@ -37,7 +37,10 @@ impl Life {
     }
 
     pub fn decide(&self, now: Timestamp) -> Decision {
-        decide(&World { inventory: &self.inventory, policy: &self.policy, ledger: &self.ledger }, now)
+        decide(
+            &World { inventory: &self.inventory, policy: &self.policy, ledger: &self.ledger, foreseen_from: None },
+            now,
+        )
     }
 
     /// Polls, decides, and counts what was owed as told.

@@ -1,9 +1,9 @@
-//! What is said of a credential: one status, one verdict, and a sentence that says why.
+//! What is said of a credential: one status, one verdict. The sentence that says why is made in [`explain`](super::explain).
 
-use super::calendar::Calendar;
+use super::judge::{Case, Finding, Place};
 use super::ladder::Rung;
-use super::routing::TeamsFrom;
-use crate::domain::{Credential, NoticeKind, Policy, TeamId, Text, Trouble};
+use super::routing::{OwnerGap, Route, TeamsFrom};
+use crate::domain::{Credential, NoticeKind, Policy, TeamId, Text, Treatment};
 use crate::inventory::{Entry, Inventory};
 use jiff::Timestamp;
 use std::fmt;
@@ -91,12 +91,14 @@ pub enum Reason {
     NothingCrossed,
     /// It could not be read even once.
     NeverRead,
+    /// A vault's entry whose end is told with the credential that it keeps: the one at this index of the inventory.
+    ToldBy(u32),
 }
 
 /// Something that is wrong with a credential beside its dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// `untrusted`, `not_deployed` or `unreachable`.
+    /// `untrusted`, `not_deployed`, `date_mismatch` or `unreachable`.
     pub kind: NoticeKind,
     pub since: Timestamp,
     pub reason: String,
@@ -126,9 +128,47 @@ pub struct Verdict {
     /// May be empty: unowned.
     pub teams: Arc<[TeamId]>,
     pub teams_from: TeamsFrom,
+    pub owner_gap: Option<OwnerGap>,
+    pub place: Place,
+}
+
+impl Condition {
+    /// A vault and the directory disagree.
+    #[must_use]
+    pub fn date_mismatch(since: Timestamp, reason: String) -> Self {
+        Self { kind: NoticeKind::DateMismatch, since, reason, due: false }
+    }
 }
 
 impl Verdict {
+    /// What `finding` comes to for the credential at `entry`, before anybody looked at its conditions and at what has been told.
+    #[must_use]
+    pub fn new(
+        entry: usize,
+        finding: Finding,
+        superseded_by: Option<usize>,
+        case: &Case<'_>,
+        route: &Route<'_>,
+    ) -> Self {
+        let days_left = case.entry.credential.expires_at.map(|end| case.calendar.days_until(end));
+        Self {
+            entry,
+            status: finding.status,
+            code: finding.code,
+            reason: finding.reason,
+            next_at: finding.next.map(|next| next.crossed_at),
+            days_left: days_left.map(|days| i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX })),
+            conditions: Box::default(),
+            from_elsewhere: false,
+            superseded_by: superseded_by.and_then(|index| u32::try_from(index).ok()),
+            rule: route.rule.and_then(|index| u32::try_from(index).ok()),
+            teams: route.teams.clone(),
+            teams_from: route.teams_from,
+            owner_gap: route.owner_gap,
+            place: case.place,
+        }
+    }
+
     /// The rung that is owed or has been told.
     #[must_use]
     pub fn rung(&self) -> Option<Rung> {
@@ -159,101 +199,8 @@ impl Verdict {
         self.rule.map(|index| &policy.rules[index as usize].name)
     }
 
-    /// The sentence.
     #[must_use]
-    pub fn explain(&self, inventory: &Inventory, policy: &Policy, calendar: &Calendar<'_>) -> String {
-        let credential = self.credential(inventory);
-        let sentence = match self.reason {
-            Reason::IgnoredByRule => {
-                let rule = &policy.rules[self.rule.unwrap_or_default() as usize];
-                let why = rule.treatment.ignore.as_ref().map_or("", Text::as_str);
-                return format!("ignored by the rule \"{}\": {why}", rule.name);
-            }
-            Reason::NeverRead => match credential.trouble.as_deref().and_then(Trouble::why_unreachable) {
-                Some(why) => format!("it could not be read yet: {why}"),
-                None => "it could not be read yet".to_owned(),
-            },
-            Reason::NeverExpires => return "it never expires".to_owned(),
-            Reason::NotYetValid => match credential.not_before {
-                Some(start) => format!("not valid before {}", calendar.date(start)),
-                None => "not valid yet".to_owned(),
-            },
-            Reason::EndedLongAgo => {
-                return format!(
-                    "it had ended more than {} before it was first seen on {}",
-                    self.treatment(policy).forget_expired_after,
-                    calendar.date(self.entry(inventory).first_seen)
-                );
-            }
-            Reason::Superseded => self.superseded(inventory, calendar),
-            Reason::Crossed(rung) => {
-                self.crossed(rung, inventory, calendar) + &order_in_words(rung.kind, credential, calendar)
-            }
-            Reason::NothingCrossed => {
-                "no threshold crossed yet".to_owned() + &order_in_words(NoticeKind::Expiring, credential, calendar)
-            }
-        };
-        let sentence =
-            if self.from_elsewhere { format!("{sentence}; served, but not from this account") } else { sentence };
-        match (self.next_at, self.teams.is_empty()) {
-            (_, true) => format!("{sentence}; no team owns it, so only the summaries tell"),
-            (Some(next), false) if self.code == Code::Waiting => format!("{sentence}; next on {}", calendar.date(next)),
-            _ => sentence,
-        }
-    }
-
-    /// What is wrong beside the dates, then the sentence.
-    #[must_use]
-    pub fn explain_all(&self, inventory: &Inventory, policy: &Policy, calendar: &Calendar<'_>) -> String {
-        let wrong = self.conditions.iter().map(|condition| format!("{}: {}; ", condition.kind, condition.reason));
-        wrong.collect::<String>() + &self.explain(inventory, policy, calendar)
-    }
-
-    fn crossed(&self, rung: Rung, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
-        let on = calendar.date(rung.crossed_at);
-        let told = if self.code == Code::Noticed { "already noticed" } else { "not yet noticed" };
-        match rung.kind {
-            NoticeKind::Expired => format!("it ended on {}; {told}", self.end(inventory, calendar)),
-            NoticeKind::Retiring => {
-                format!("{}; {} threshold crossed on {on}; {told}", self.superseded(inventory, calendar), rung.step)
-            }
-            _ => format!("{} threshold crossed on {on}; {told}", rung.step),
-        }
-    }
-
-    fn superseded(&self, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
-        let Some(successor) = self.successor(inventory) else {
-            return "superseded".to_owned();
-        };
-        match successor.expires_at {
-            Some(end) => format!("superseded by one that ends on {}", calendar.date(end)),
-            None => "superseded by one that never expires".to_owned(),
-        }
-    }
-
-    fn end(&self, inventory: &Inventory, calendar: &Calendar<'_>) -> String {
-        self.credential(inventory)
-            .expires_at
-            .map_or_else(|| "an unknown day".to_owned(), |end| calendar.date(end).to_string())
-    }
-
-    #[must_use]
-    pub fn treatment<'a>(&self, policy: &'a Policy) -> &'a crate::domain::Treatment {
+    pub fn treatment<'a>(&self, policy: &'a Policy) -> &'a Treatment {
         self.rule.map_or(&policy.defaults, |index| &policy.rules[index as usize].treatment)
-    }
-}
-
-/// How an issued certificate that somebody has to renew is renewed: within its order, or by a new one. Empty where nothing is known.
-#[must_use]
-pub fn order_in_words(kind: NoticeKind, credential: &Credential, calendar: &Calendar<'_>) -> String {
-    let known = credential.x509.as_deref().and_then(|x509| x509.paid_until).zip(credential.expires_at);
-    match (kind, known) {
-        (NoticeKind::Expiring | NoticeKind::Expired, Some((paid, end))) if paid > end && paid > calendar.now => {
-            format!("; its order is paid for until {}, so a reissue will do", calendar.date(paid))
-        }
-        (NoticeKind::Expiring | NoticeKind::Expired, Some((paid, end))) if paid <= end => {
-            "; its order ends with it, so it takes a purchase".to_owned()
-        }
-        _ => String::new(),
     }
 }

@@ -72,6 +72,12 @@ impl Kind {
     pub fn is_certificate(self) -> bool {
         !matches!(self, Self::ClientSecret | Self::VaultSecret | Self::Declared)
     }
+
+    /// Whether a vault says so: its date is what somebody wrote there, and may be missing.
+    #[must_use]
+    pub fn is_in_vault(self) -> bool {
+        matches!(self, Self::VaultSecret | Self::VaultCertificate)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -1,6 +1,6 @@
 //! What is owed to a team: one fact, once.
 
-use super::{CredentialId, Ident, Kind, Period, PeriodError, SourceName, TeamId, Text, Threshold};
+use super::{Address, CredentialId, Ident, Kind, Period, PeriodError, SourceName, TeamId, Text, Threshold};
 use jiff::Timestamp;
 use std::fmt;
 use std::str::FromStr;
@@ -204,6 +204,8 @@ pub enum Subject {
         not_before: Option<Timestamp>,
         /// The label and the end of the successor that covers it.
         successor: Option<(Text, Option<Timestamp>)>,
+        /// How its holder stands in the rotation of its credentials.
+        rotation: Option<Rotation>,
     },
     Source {
         name: SourceName,
@@ -212,6 +214,16 @@ pub enum Subject {
         last_success: Option<Timestamp>,
         last_error: Option<Text>,
     },
+}
+
+/// How a holder stands in the rotation of its credentials of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// As the API spells it, such as `overlap`.
+    pub state: &'static str,
+    pub since: Option<Timestamp>,
+    /// A sentence.
+    pub why: String,
 }
 
 /// One fact owed to one team, with everything that its mail says.
@@ -231,6 +243,8 @@ pub struct Notice {
     pub runbook: Option<Text>,
     /// Every team that is told this, the recipient's own among them.
     pub told: Vec<TeamId>,
+    /// The addresses of the holder's owners, where the notice is owed to those; empty for every other team.
+    pub owners: Box<[Address]>,
 }
 
 impl Notice {

@@ -76,6 +76,7 @@ fn credential(kind: Kind) -> Subject {
         holder_enabled: true,
         not_before: Some(at("2026-06-01T00:00:00Z")),
         successor: None,
+        rotation: None,
     }
 }
 
@@ -144,6 +145,7 @@ fn notice(kind: NoticeKind) -> Notice {
         environment: (!is_source).then(|| Text::clean("test")),
         runbook: (!is_source).then(|| Text::clean("https://docs.example.ca/rotate?app=pexip&env=test")),
         told: vec![TeamId::new("ccaas"), TeamId::new("idim")],
+        owners: Box::default(),
     }
 }
 

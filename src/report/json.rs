@@ -4,7 +4,7 @@
 //! thousand credentials are ninety megabytes of JSON that nobody should have to hold.
 
 use super::order_of_expiry;
-use crate::decide::{Calendar, Condition, HolderState, Verdict};
+use crate::decide::{Calendar, Condition, Context, HolderState, Verdict};
 use crate::domain::{CredentialId, Ident, TeamId, Text};
 use crate::inventory::SourceState;
 use crate::observe::View;
@@ -39,7 +39,8 @@ impl Serialize for Report<'_> {
         report.serialize_field("sources", &source_rows(view))?;
         let credentials = Each(|| self.order.iter().map(|index| CredentialRow::new(view, *index, &calendar)));
         report.serialize_field("credentials", &credentials)?;
-        report.serialize_field("holders", &Each(|| view.holders.iter().map(|holder| HolderRow::new(view, holder))))?;
+        let holders = Each(|| view.holders.iter().map(|holder| HolderRow::new(view, holder, &calendar)));
+        report.serialize_field("holders", &holders)?;
         report.end()
     }
 }
@@ -64,8 +65,9 @@ pub fn pieces(view: Arc<View>) -> impl Iterator<Item = Vec<u8>> + Send + 'static
     });
     let between = std::iter::once(b"],\"holders\":[".to_vec());
     let holder_pieces = (0..holders).step_by(PIECE).map(move |start| {
+        let calendar = Calendar::new(&second.policy.zone, second.at);
         let rows = second.holders[start..holders.min(start + PIECE)].iter();
-        joined(start, rows.map(|holder| HolderRow::new(&second, holder)))
+        joined(start, rows.map(|holder| HolderRow::new(&second, holder, &calendar)))
     });
     let tail = std::iter::once(b"]}".to_vec());
     head.chain(credential_pieces).chain(between).chain(holder_pieces).chain(tail)
@@ -245,13 +247,14 @@ struct HolderRow<'a> {
     app_id: Option<Shown<&'a Ident>>,
     state: &'a str,
     since: Option<Timestamp>,
-    reason: &'a str,
+    reason: String,
     covered_until: Option<Timestamp>,
     credentials: Vec<Shown<&'a CredentialId>>,
 }
 
 impl<'a> HolderRow<'a> {
-    fn new(view: &'a View, holder: &HolderState) -> Self {
+    fn new(view: &'a View, holder: &HolderState, calendar: &Calendar<'_>) -> Self {
+        let context = Context { inventory: &view.inventory, policy: &view.policy, calendar };
         let group = &view.verdicts[holder.verdicts.clone()];
         let first = group[0].credential(&view.inventory);
         Self {
@@ -262,7 +265,7 @@ impl<'a> HolderRow<'a> {
             app_id: first.holder.app_id.as_ref().map(Shown),
             state: holder.state.as_str(),
             since: holder.since,
-            reason: holder.state.spoken(),
+            reason: holder.explain(&view.verdicts, context),
             covered_until: holder.covered_until,
             credentials: group.iter().map(|verdict| Shown(&verdict.credential(&view.inventory).id)).collect(),
         }

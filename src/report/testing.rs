@@ -1,6 +1,6 @@
 //! Small views for the tests of the report and the web.
 
-use crate::decide::{Ledger, World, decide, holders};
+use crate::decide::{Decision, Ledger, World, decide};
 use crate::domain::{
     Address, CalendarChoice, Credential, CredentialId, Glob, Holder, Ident, Kind, Match, Period, Policy, Rule,
     SourceName, Team, TeamId, Text, Treatment,
@@ -128,8 +128,8 @@ pub fn view_of(cases: &[Case], sources: Vec<SourceState>, change: impl FnOnce(&m
     change(&mut policy);
     let inventory = Inventory::new(cases.iter().map(Case::entry).collect(), sources);
     let ledger = Ledger::default();
-    let verdicts = decide(&World { inventory: &inventory, policy: &policy, ledger: &ledger }, at(NOW)).verdicts;
-    let holders = holders(&inventory, &verdicts, at(NOW));
+    let world = World { inventory: &inventory, policy: &policy, ledger: &ledger, foreseen_from: None };
+    let Decision { verdicts, holders, .. } = decide(&world, at(NOW));
     View { at: at(NOW), inventory: Arc::new(inventory), policy: Arc::new(policy), verdicts, holders }
 }
 

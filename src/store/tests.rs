@@ -99,6 +99,7 @@ fn notice(step: &str, team: &str) -> Notice {
         environment: None,
         runbook: None,
         told: Vec::new(),
+        owners: Box::default(),
     }
 }
 

@@ -178,8 +178,7 @@ fn what_could_never_be_read_is_unknown_and_not_endless() {
     life.poll(at(EIGHT), Ok(vec![with(nothing, Trouble::Unreachable(Text::clean("refused")))]));
     let decision = life.decide(at(EIGHT));
     assert_eq!((decision.verdicts[0].status, decision.verdicts[0].code), (Status::Unreachable, Code::Unknown));
-    let holders = crate::decide::holders(&life.inventory, &decision.verdicts, at(EIGHT));
-    assert_eq!(holders[0].state, crate::decide::State::Unknown);
+    assert_eq!(decision.holders[0].state, crate::decide::State::Unknown);
     assert!(decision.notices.is_empty());
 }
 
@@ -211,7 +210,13 @@ fn what_is_paid_for_is_said_beside_the_end_and_is_not_the_end() {
         assert_eq!(verdict.days_left, Some(25));
         let calendar = crate::decide::Calendar::new(&life.policy.zone, at(EIGHT));
         let sentence = verdict.explain(&life.inventory, &life.policy, &calendar);
-        assert_eq!(sentence, format!("16% threshold crossed on 2026-11-14; not yet noticed{said}"));
+        assert_eq!(
+            sentence,
+            format!(
+                "16% threshold crossed on 2026-11-14; not yet noticed{said}; make a new one before 2026-12-16; \
+                 next: expiring 8% on 2026-11-30; no rule matches, [defaults] tell ccaas"
+            )
+        );
         assert!(
             decision.notices[0].reason.ends_with(&format!("on 2026-11-14{said}")),
             "{}",

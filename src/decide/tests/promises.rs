@@ -2,7 +2,7 @@
 
 use super::Life;
 use crate::decide::testing::{at, secret};
-use crate::decide::{Calendar, Code, Ledger, Verdict, World, decide};
+use crate::decide::{Calendar, Code, Ledger, Span, Verdict, World, decide};
 use crate::domain::{Credential, CredentialId, Holder, Ident, NoticeKey, NoticeKind, Step, Successor, Text};
 use crate::inventory::{Entry, Inventory};
 use jiff::{SignedDuration, Timestamp};
@@ -142,7 +142,7 @@ proptest! {
                     key.expires_at == credential.expires_at
                         && match key.step {
                             Step::Before(threshold) => key.kind == NoticeKind::Expiring
-                                && calendar.crossing(threshold, credential).is_some_and(|told| told >= crossing),
+                                && calendar.crossing(threshold, Span::of_life(credential).unwrap()).is_some_and(|told| told >= crossing),
                             Step::Expired(_) => true,
                             _ => false,
                         }
@@ -190,7 +190,7 @@ proptest! {
         let life = Life::with_defaults();
         let told = |entries: Vec<Entry>| {
             let inventory = Inventory::new(entries, Vec::new());
-            let world = World { inventory: &inventory, policy: &life.policy, ledger: &Ledger::default() };
+            let world = World { inventory: &inventory, policy: &life.policy, ledger: &Ledger::default(), foreseen_from: None };
             let decision = decide(&world, now);
             format!("{:?} {:?}", decision.verdicts, decision.notices)
         };

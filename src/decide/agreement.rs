@@ -1,0 +1,183 @@
+//! Whether a vault and the directory agree: a vault's entry that says which credential it keeps is held against that credential.
+//!
+//! A vault's date is what somebody wrote there. Only an entry with a mark is compared: a likeness of names proves nothing.
+
+use super::calendar::Calendar;
+use super::routing::Router;
+use super::succession;
+use crate::domain::{Credential, Ident, Kind, Mark};
+use crate::inventory::{Entry, Inventory};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+
+/// Ends further apart than this are different ends: a vault's is often written by hand, as a day.
+const TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What came of a comparison.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// There is nothing to compare: no mark, no date, or no directory that was read.
+    Unknown,
+    /// It keeps the credential at this index of the inventory, under the same date.
+    Same(usize),
+    Differs {
+        since: Timestamp,
+        reason: String,
+    },
+}
+
+/// All credentials that a mark can name. Empty where nothing has a mark: nobody would look anything up.
+pub struct Directory<'a> {
+    inventory: &'a Inventory,
+    by_key: HashMap<&'a Ident, usize>,
+    by_app: HashMap<&'a Ident, Vec<usize>>,
+    /// Whether every directory has been read, so that what is not here is not there.
+    complete: bool,
+}
+
+impl<'a> Directory<'a> {
+    #[must_use]
+    pub fn of(inventory: &'a Inventory) -> Self {
+        let mut directory = Self { inventory, by_key: HashMap::new(), by_app: HashMap::new(), complete: false };
+        if !inventory.entries().iter().any(|entry| entry.credential.mark.is_some()) {
+            return directory;
+        }
+        for (index, entry) in inventory.entries().iter().enumerate() {
+            let credential = &entry.credential;
+            let Some(key) = credential.id.key_id() else { continue };
+            directory.by_key.insert(key, index);
+            if let Some(app) = &credential.holder.app_id {
+                directory.by_app.entry(app).or_default().push(index);
+            }
+        }
+        let mut directories = inventory.sources().iter().filter(|source| source.system == "entra").peekable();
+        directory.complete = directories.peek().is_some() && directories.all(|source| source.last_success.is_some());
+        directory
+    }
+
+    /// Holds a vault's entry against what it says that it keeps.
+    #[must_use]
+    pub fn compare(&self, vault: &Entry, router: &Router<'_>, calendar: &Calendar<'_>) -> Agreement {
+        match vault.credential.mark.as_deref() {
+            Some(Mark { key_id: Some(key), .. }) => self.compare_key(vault, key, router, calendar),
+            Some(Mark { app_id: Some(app), .. }) => self.compare_application(vault, app, router, calendar),
+            _ => Agreement::Unknown,
+        }
+    }
+
+    /// Make sure that a vault that keeps what is gone or replaced is an alarm, and one whose date is another's too.
+    fn compare_key(&self, vault: &Entry, key: &Ident, router: &Router<'_>, calendar: &Calendar<'_>) -> Agreement {
+        let found = self.by_key.get(key).map(|index| (*index, &self.inventory.entries()[*index]));
+        let (index, entry) = match found {
+            Some((index, entry)) if entry.missing_since.is_none() => (index, entry),
+            Some((_, gone)) => {
+                let since = gone.missing_since.unwrap_or(vault.first_seen).max(vault.first_seen);
+                return differs(since, format!("it keeps the key {key}, which is no longer in the directory"));
+            }
+            None if self.complete => {
+                return differs(vault.first_seen, format!("it keeps the key {key}, which is not in the directory"));
+            }
+            None => return Agreement::Unknown,
+        };
+        if let Some(newer) = self.successor(index, router, calendar.now) {
+            let since = newer.credential.not_before.unwrap_or(newer.first_seen).max(vault.first_seen);
+            let reason = format!(
+                "it keeps {}, which is superseded; the newest, {}, has not reached the vault",
+                named(&entry.credential, calendar),
+                named(&newer.credential, calendar)
+            );
+            return differs(since, reason);
+        }
+        self.compare_dates(vault, index, calendar)
+    }
+
+    /// A mark that names the application alone: one of its current credentials must have the vault's date.
+    fn compare_application(
+        &self,
+        vault: &Entry,
+        app: &Ident,
+        router: &Router<'_>,
+        calendar: &Calendar<'_>,
+    ) -> Agreement {
+        if vault.credential.expires_at.is_none() {
+            return Agreement::Unknown;
+        }
+        let there = |index: &&usize| {
+            let entry = &self.inventory.entries()[**index];
+            entry.missing_since.is_none() && keeps(vault.credential.kind, entry.credential.kind)
+        };
+        let all: Vec<usize> = self.by_app.get(app).into_iter().flatten().filter(there).copied().collect();
+        let current = || all.iter().copied().filter(|index| self.successor(*index, router, calendar.now).is_none());
+        let entry = |index: &usize| &self.inventory.entries()[*index];
+        if let Some(same) = current().find(|index| is_same_end(&vault.credential, &entry(index).credential)) {
+            return Agreement::Same(same);
+        }
+        let Some(newest) = current().max_by_key(|index| entry(index).credential.not_before) else {
+            let reason = format!("it names the application {app}, of which the directory has no such credential");
+            return if self.complete { differs(vault.first_seen, reason) } else { Agreement::Unknown };
+        };
+        let newest = entry(&newest);
+        let reason = format!(
+            "its date is {}, that of no current credential of the application; the newest, {}, has not reached the vault",
+            end(&vault.credential, calendar),
+            named(&newest.credential, calendar)
+        );
+        differs(newest.first_seen.max(vault.first_seen), reason)
+    }
+
+    fn compare_dates(&self, vault: &Entry, index: usize, calendar: &Calendar<'_>) -> Agreement {
+        let entry = &self.inventory.entries()[index];
+        if vault.credential.expires_at.is_none() {
+            return Agreement::Unknown;
+        }
+        if is_same_end(&vault.credential, &entry.credential) {
+            return Agreement::Same(index);
+        }
+        let reason = format!(
+            "the vault says that it ends on {}, the directory says {}",
+            end(&vault.credential, calendar),
+            end(&entry.credential, calendar)
+        );
+        differs(entry.first_seen.max(vault.first_seen), reason)
+    }
+
+    /// Who supersedes the credential at `index`.
+    fn successor(&self, index: usize, router: &Router<'_>, now: Timestamp) -> Option<&'a Entry> {
+        let entries = self.inventory.entries();
+        let is_sibling = |entry: &Entry| super::are_siblings(entry, &entries[index]);
+        let first = index - entries[..index].iter().rev().take_while(|entry| is_sibling(entry)).count();
+        let after = entries[index..].iter().take_while(|entry| is_sibling(entry)).count();
+        let siblings = &entries[first..index + after];
+        let rule = router.route(&entries[index].credential).treatment.successor;
+        succession::successor(index - first, siblings, rule, now).map(|sibling| &siblings[sibling])
+    }
+}
+
+/// Whether a vault's entry of one kind can keep a directory's credential of the other.
+fn keeps(vault: Kind, directory: Kind) -> bool {
+    match vault {
+        Kind::VaultSecret => directory == Kind::ClientSecret,
+        _ => matches!(directory, Kind::ClientCertificate | Kind::SamlSigningCertificate),
+    }
+}
+
+fn is_same_end(a: &Credential, b: &Credential) -> bool {
+    matches!((a.expires_at, b.expires_at), (Some(a), Some(b)) if a.duration_since(b).abs() <= TOLERANCE)
+}
+
+fn differs(since: Timestamp, reason: String) -> Agreement {
+    Agreement::Differs { since, reason }
+}
+
+/// `"label" (ends 2026-12-01)`, or by its key id where it has no label.
+fn named(credential: &Credential, calendar: &Calendar<'_>) -> String {
+    let ends = end(credential, calendar);
+    match credential.id.key_id() {
+        Some(key) if credential.label.is_empty() => format!("the key {key} (ends {ends})"),
+        _ => format!("\"{}\" (ends {ends})", credential.label),
+    }
+}
+
+fn end(credential: &Credential, calendar: &Calendar<'_>) -> String {
+    credential.expires_at.map_or("never".to_owned(), |end| calendar.date(end).to_string())
+}
