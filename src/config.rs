@@ -181,6 +181,12 @@ impl System {
             Self::Declared(_) => "declared",
         }
     }
+
+    /// Whether it is asked who owns what it lists.
+    #[must_use]
+    pub fn reads_owners(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -58,7 +58,11 @@ pub struct Stationery<'a> {
 impl Stationery<'_> {
     /// What people call a team; its key, where it is no longer configured.
     fn team_name<'t>(&'t self, id: &'t TeamId) -> &'t str {
-        self.teams.get(id).map_or(id.as_str(), |team| team.name.as_str())
+        match self.teams.get(id) {
+            Some(team) => team.name.as_str(),
+            None if id.is_owner() => "the owners of the holder",
+            None => id.as_str(),
+        }
     }
 
     /// The lines at the foot of every letter.

@@ -13,8 +13,9 @@ pub use json::{PIECE, Report, pieces};
 pub use table::table;
 
 use crate::decide::{Code, Status, Verdict};
-use crate::domain::Text;
+use crate::domain::{TeamId, Text};
 use crate::observe::View;
+use std::collections::BTreeMap;
 
 /// The verdicts' indices in order of expiry: the soonest end first, what never ends last, then by id.
 #[must_use]
@@ -43,6 +44,19 @@ pub fn unmatched_rules(view: &View) -> Vec<&Text> {
     let present = || view.verdicts.iter().map(|verdict| verdict.credential(&view.inventory));
     let unmatched = view.policy.rules.iter().filter(|rule| !present().any(|one| rule.matching.matches(one)));
     unmatched.map(|rule| &rule.name).collect()
+}
+
+/// `team:` tags that name no team, each once with the first holder that has it: whoever wrote it believes that somebody is told.
+#[must_use]
+pub fn unknown_tags(view: &View) -> BTreeMap<&str, &Text> {
+    let mut unknown = BTreeMap::new();
+    for verdict in &view.verdicts {
+        let holder = &verdict.credential(&view.inventory).holder;
+        for tag in holder.team_tags.iter().filter(|tag| !view.policy.teams.contains_key(&TeamId::new(tag))) {
+            unknown.entry(&**tag).or_insert(&holder.name);
+        }
+    }
+    unknown
 }
 
 /// How many verdicts and conditions are due: what `--fail-on due` asks.
@@ -90,6 +104,14 @@ mod tests {
         });
         let unmatched: Vec<&str> = unmatched_rules(&view).iter().map(|name| name.as_str()).collect();
         assert_eq!(unmatched, ["typo"]);
+    }
+
+    #[test]
+    fn a_tag_that_names_no_team_is_named_with_its_holder() {
+        let tagged = Case { tags: &["ccaas", "cccaas"], ..Case::new("a", "1", Some("2027-01-01T00:00:00Z")) };
+        let view = view(&[tagged]);
+        let unknown: Vec<_> = unknown_tags(&view).into_iter().map(|(tag, holder)| (tag, holder.as_str())).collect();
+        assert_eq!(unknown, [("cccaas", "holder a")]);
     }
 
     #[test]

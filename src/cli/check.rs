@@ -33,6 +33,11 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     for rule in report::unmatched_rules(&view) {
         eprintln!("expiry-watch: warning: the rule \"{rule}\" matches no credential: nothing is watched by it");
     }
+    for (tag, holder) in report::unknown_tags(&view) {
+        eprintln!(
+            "expiry-watch: warning: the tag `team:{tag}` of {holder} names no team: whoever else is told of it is not that team"
+        );
+    }
     for (credential, why) in unreadable(&view) {
         eprintln!("expiry-watch: {credential}: {why}");
     }

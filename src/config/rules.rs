@@ -2,7 +2,6 @@
 //! that the decision reads one treatment and never asks where a value came from.
 
 use super::read::{Item, Table};
-use super::teams::OWNER;
 use crate::domain::{
     Escalation, Glob, Kind, Match, Period, Rule, SourceName, Successor, Team, TeamId, Text, Threshold, Treatment,
 };
@@ -18,6 +17,8 @@ const SUCCESSORS: &[(&str, Successor)] =
 pub(super) struct Names<'n> {
     pub teams: &'n BTreeMap<TeamId, Team>,
     pub sources: Vec<&'n SourceName>,
+    /// Whether any source reads who owns what it lists.
+    pub owners_are_read: bool,
 }
 
 /// The keys of one `[defaults]` or `[[rules]]`, each as far as it is given.
@@ -60,11 +61,12 @@ impl Written {
 }
 
 pub(super) fn defaults(t: &Table, names: &Names) -> Treatment {
-    let written = written(t, names, &[]);
+    let written = written(t, names);
     if written.ignore.is_some() {
         t.at("ignore").problem("as a default it would silence everything; say it in a rule with a `match`", "");
     }
     let defaults = written.over(&Treatment::default());
+    warn_of_late_escalation(t, &defaults);
     if defaults.teams.is_empty() {
         t.at("teams").warn(
             "no team: what no rule gives to one is mailed to nobody, and stands in every team's summary as unowned",
@@ -107,48 +109,44 @@ fn rule(t: &Table, number: usize, names: &Names, defaults: &Treatment) -> Rule {
     let name = t.get("name").and_then(|item| item.text("\"MaxConf API secrets\""));
     let example = "{ source = \"entra\", holder = \"sec_*\" }";
     let matching = t.table("match", example, |t| matching(t, names)).unwrap_or_default();
-    let mut written = written(t, names, &defaults.teams);
+    let mut written = written(t, names);
     let names_teams = written.teams.is_some();
     // One ladder for whatever the rule matches, certificates too, unless it has one for them.
     written.remind_certificates = written.remind_certificates.or_else(|| written.remind.clone());
-    Rule {
-        name: name.unwrap_or_else(|| Text::clean(&format!("rule {number}"))),
-        matching,
-        treatment: written.over(defaults),
-        names_teams,
-    }
+    let treatment = written.over(defaults);
+    warn_of_late_escalation(t, &treatment);
+    Rule { name: name.unwrap_or_else(|| Text::clean(&format!("rule {number}"))), matching, treatment, names_teams }
 }
 
-fn written(t: &Table, names: &Names, owner: &[TeamId]) -> Written {
-    let written = Written {
-        teams: t.get("teams").map(|item| teams(&item, names, owner)),
+fn written(t: &Table, names: &Names) -> Written {
+    Written {
+        teams: t.get("teams").map(|item| teams(&item, names)),
         remind: ladder(t, "remind"),
         remind_certificates: ladder(t, "remind_certificates"),
         after_expiry: t.get("after_expiry").and_then(|item| after_expiry(&item)),
         forget_expired_after: t.get("forget_expired_after").and_then(|item| item.period("\"30d\"")),
         retire_remind: ladder(t, "retire_remind"),
         successor: t.get("successor").and_then(|item| item.choice(SUCCESSORS)),
-        escalate: t.get("escalate").and_then(|item| escalation(&item, names, owner)),
+        escalate: t.get("escalate").and_then(|item| escalation(&item, names)),
         rotate_every: t.get("rotate_every").and_then(|item| item.period_above_zero("\"90d\"")),
         remind_rotation: ladder(t, "remind_rotation"),
         environment: t.get("environment").and_then(|item| item.text("\"prod\"")),
         runbook: t.get("runbook").and_then(|item| item.text("\"https://docs.example.ca/rotate\"")),
         ignore: t.get("ignore").and_then(|item| item.text("\"managed by Azure\"")),
-    };
-    warn_of_what_waits(t, &written);
-    written
+    }
 }
 
-fn warn_of_what_waits(t: &Table, written: &Written) {
-    let no_effect = "this version does not act on it yet; the key has no effect";
-    for (key, given) in [
-        ("escalate", written.escalate.is_some()),
-        ("rotate_every", written.rotate_every.is_some()),
-        ("remind_rotation", written.remind_rotation.is_some()),
-    ] {
-        if given {
-            t.at(key).warn(no_effect);
-        }
+/// Make sure that nobody relies on an escalation that no reminder reaches.
+fn warn_of_late_escalation(t: &Table, treatment: &Treatment) {
+    let Some(Escalation { at: Threshold::Before(at), .. }) = &treatment.escalate else { return };
+    let reaches = |threshold: &Threshold| match threshold {
+        Threshold::Before(before) => before.seconds() <= at.seconds(),
+        Threshold::Share(_) => true,
+    };
+    if t.get("escalate").is_some() && !treatment.remind.iter().any(reaches) {
+        t.at("escalate").warn(format_args!(
+            "no reminder comes as late as {at} before the end, so only `expired` will be escalated; add \"{at}\" to `remind`"
+        ));
     }
 }
 
@@ -176,21 +174,21 @@ fn after_expiry(item: &Item) -> Option<Option<Period>> {
     }
 }
 
-fn escalation(item: &Item, names: &Names, owner: &[TeamId]) -> Option<Option<Escalation>> {
+fn escalation(item: &Item, names: &Names) -> Option<Option<Escalation>> {
     let example = "{ at = \"3d\", teams = [ \"oversight\" ] }";
     let (at, teams) = item.table(example, |t| {
         let at = t.need("at", "\"3d\"").and_then(|item| item.threshold("\"3d\""));
-        (at, t.need("teams", TEAMS).map(|item| teams(&item, names, owner)))
+        (at, t.need("teams", TEAMS).map(|item| teams(&item, names)))
     })?;
     let (at, teams) = (at?, teams?);
     // Nobody to escalate to: a rule's way of leaving out what the defaults say.
     Some((!teams.is_empty()).then_some(Escalation { at, teams }))
 }
 
-fn teams(list: &Item, names: &Names, owner: &[TeamId]) -> Vec<TeamId> {
+fn teams(list: &Item, names: &Names) -> Vec<TeamId> {
     let mut teams: Vec<TeamId> = Vec::new();
     for item in list.elements() {
-        for team in team(&item, names, owner) {
+        if let Some(team) = team(&item, names) {
             if !teams.contains(&team) {
                 teams.push(team);
             }
@@ -199,20 +197,23 @@ fn teams(list: &Item, names: &Names, owner: &[TeamId]) -> Vec<TeamId> {
     teams
 }
 
-/// The team that is named, or those that stand in for a holder's owners.
-fn team(item: &Item, names: &Names, owner: &[TeamId]) -> Vec<TeamId> {
-    let example = example_of(item, TEAMS, "\"ccaas\"");
-    let Some(written) = item.string(example) else { return Vec::new() };
-    if written == OWNER {
-        item.place.warn("this version does not read owners yet; `owner` means the teams of [defaults] for now");
-        return owner.to_vec();
+/// The team that is named: one of the file's, or a holder's owners.
+fn team(item: &Item, names: &Names) -> Option<TeamId> {
+    let written = item.string(example_of(item, TEAMS, "\"ccaas\""))?;
+    if written == TeamId::OWNER {
+        if !names.owners_are_read {
+            item.place.warn(
+                "no source reads owners, so the teams of [defaults] are told in their place; set `owners = true` at an `entra` source",
+            );
+        }
+        return Some(TeamId::new(TeamId::OWNER));
     }
     if let Some((team, _)) = names.teams.get_key_value(&TeamId::new(written)) {
-        return vec![team.clone()];
+        return Some(team.clone());
     }
     let known: Vec<&str> = names.teams.keys().map(|team| team.as_str()).collect();
     note_unknown(item, "there is no such team", written, &known, "add [teams.<name>]");
-    Vec::new()
+    None
 }
 
 fn note_unknown(item: &Item, what: &str, written: &str, known: &[&str], remedy: &str) {

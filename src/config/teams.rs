@@ -5,9 +5,6 @@ use super::value::{NOT_A_NAME, is_name};
 use crate::domain::{Address, CalendarChoice, Team, TeamId, Text};
 use std::collections::BTreeMap;
 
-/// Not a team of the file's: the holder's owners in the directory.
-pub(super) const OWNER: &str = "owner";
-
 const SECTION: &str = "[teams.ccaas]\nemail = [ \"ccaas-ops@example.ca\" ]";
 const EMAIL: &str = "[ \"ccaas-ops@example.ca\" ]";
 
@@ -18,7 +15,7 @@ const CALENDARS: &[(&str, CalendarChoice)] =
 pub(super) fn teams(root: &Table) -> BTreeMap<TeamId, Team> {
     let mut teams = BTreeMap::new();
     for (key, item) in root.named("teams", SECTION) {
-        if key == OWNER {
+        if key == TeamId::OWNER {
             item.place
                 .problem("`owner` is reserved for a holder's owners in the directory; choose another name", SECTION);
         } else if !is_name(key) {

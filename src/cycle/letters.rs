@@ -26,7 +26,8 @@ pub fn stationery<'a>(policy: &'a Policy, mail: &'a Mail, public_url: Option<&'a
 pub fn digests(notices: &[Notice], stationery: &Stationery<'_>, now: Timestamp) -> Result<Vec<Draft>, ComposeError> {
     let mut by_address: BTreeMap<&Address, Vec<&Notice>> = BTreeMap::new();
     for notice in notices {
-        for address in stationery.teams.get(&notice.key.team).into_iter().flat_map(|team| &team.addresses) {
+        let of_team = stationery.teams.get(&notice.key.team).into_iter().flat_map(|team| &team.addresses);
+        for address in of_team.chain(&notice.owners) {
             by_address.entry(address).or_default().push(notice);
         }
     }

@@ -5,6 +5,7 @@ use super::explain::{order_in_words, rotation_in_words, use_in_words};
 use super::holders::HolderState;
 use super::ladder::Rung;
 use super::owed::Closing;
+use super::rotation;
 use super::routing::Route;
 use super::usage::Usage;
 use super::verdict::{Condition, Verdict};
@@ -78,7 +79,12 @@ impl Desk<'_> {
         // Nobody could have been told before it was seen.
         let crossed_at = rung.crossed_at.max(case.entry.first_seen);
         let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);
-        Notice { urgent, crossed_at, ..self.about(case, key, reason, told.teams.to_vec()) }
+        let notice = self.about(case, key, reason, told.teams.to_vec());
+        let planned = (rung.kind == NoticeKind::RotationDue)
+            .then(|| rotation::plan(credential, case.route.treatment, self.calendar))
+            .flatten();
+        let due_by = planned.map(|plan| plan.end).or(notice.due_by);
+        Notice { urgent, crossed_at, due_by, ..notice }
     }
 
     fn escalated(&self, escalation: &Escalation) -> String {
@@ -134,6 +140,7 @@ impl Desk<'_> {
         };
         let reason = reason + gap.as_deref().unwrap_or_default();
         Notice {
+            due_by: key.expires_at,
             key,
             crossed_at: self.calendar.now,
             urgent: false,
@@ -179,6 +186,7 @@ impl Desk<'_> {
         Notice {
             key,
             crossed_at,
+            due_by: None,
             urgent: false,
             subject: Subject::Source {
                 name: source.name.clone(),

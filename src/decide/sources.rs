@@ -41,8 +41,9 @@ pub fn notices(source: &SourceState, desk: &Desk<'_>, ledger: &Ledger) -> Vec<No
     let days = u32::try_from(now.duration_since(since).as_hours() / 24).unwrap_or(u32::MAX);
     let crossed_at = since.saturating_add(DAY.saturating_mul(i32::try_from(days).unwrap_or(i32::MAX))).unwrap_or(now);
     let mut owed = Vec::new();
-    let teams = &desk.policy.defaults.teams;
-    for team in teams {
+    // A source has no owner in any directory.
+    let teams: Vec<TeamId> = desk.policy.defaults.teams.iter().filter(|team| !team.is_owner()).cloned().collect();
+    for team in &teams {
         let story = Story::of(told, team, Family::Source);
         let is_told = story.open.iter().any(|key| matches!(key.step, Step::Stale(told) if told >= days));
         if !is_told {

@@ -232,6 +232,8 @@ pub struct Notice {
     pub key: NoticeKey,
     /// When it became true; delivery is measured against this.
     pub crossed_at: Timestamp,
+    /// By when it calls for something: the planned replacement for `rotation_due`, the end for all others.
+    pub due_by: Option<Timestamp>,
     /// Not to be held for the next notify run.
     pub urgent: bool,
     pub subject: Subject,

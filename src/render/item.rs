@@ -2,7 +2,7 @@
 
 use super::wording::{Tone, wording};
 use super::{Stationery, readable, when};
-use crate::domain::{Address, Notice, NoticeKind, Step, Subject, TeamId};
+use crate::domain::{Address, Notice, NoticeKind, Rotation, Step, Subject, TeamId};
 use jiff::Timestamp;
 use url::Url;
 
@@ -74,7 +74,7 @@ impl Item {
         let wording = wording(notice.key.kind, kind);
         let end = notice.key.expires_at;
         let headline = if end.is_some_and(|end| end < now) { wording.headline_past } else { wording.headline };
-        let in_words = end.map(|end| when::in_words(when::days_until(end, now, stationery.zone)));
+        let in_words = notice.due_by.map(|due| when::in_words(when::days_until(due, now, stationery.zone)));
         let mut facts = Facts::default();
         facts.of_subject(notice, stationery, now);
         facts.of_decision(notice, wording.advice);
@@ -132,7 +132,7 @@ impl Facts {
 
     fn of_subject(&mut self, notice: &Notice, stationery: &Stationery, now: Timestamp) {
         match &notice.subject {
-            Subject::Credential { kind, app_id, label, holder_enabled, successor, .. } => {
+            Subject::Credential { kind, app_id, label, holder_enabled, successor, rotation, .. } => {
                 self.add("Holder", title(notice));
                 self.add("Label", if label.is_empty() { "(none)" } else { label.as_str() });
                 self.add("Kind", kind.spoken());
@@ -149,6 +149,9 @@ impl Facts {
                 }
                 if let Some((label, end)) = successor {
                     self.add("Successor", successor_in_words(label.as_str(), *end, stationery));
+                }
+                if let Some(rotation) = rotation {
+                    self.add("Rotation", rotation_in_words(rotation, stationery));
                 }
             }
             Subject::Source { name, system, last_success, last_error } => {
@@ -213,6 +216,11 @@ fn successor_in_words(label: &str, end: Option<Timestamp>, stationery: &Statione
         Some(end) => format!("{label}, ends {} = {}", when::local(end, stationery.zone), when::utc(end)),
         None => format!("{label}, never ends"),
     }
+}
+
+fn rotation_in_words(rotation: &Rotation, stationery: &Stationery) -> String {
+    let since = rotation.since.map(|since| format!(" since {}", when::day(since, stationery.zone))).unwrap_or_default();
+    format!("{}{since}: {}", rotation.state.replace('_', " "), rotation.why)
 }
 
 /// Whether it may become a link: what a browser would open as a page, nothing that runs.

@@ -138,6 +138,7 @@ fn notice(kind: NoticeKind) -> Notice {
             closes: Families::default(),
         },
         crossed_at: now(),
+        due_by: (!is_source).then(|| at(end)),
         urgent: false,
         subject,
         reason: reason.to_owned(),

@@ -15,6 +15,11 @@ pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// `2026-11-27`
+pub(super) fn day(at: Timestamp, zone: &TimeZone) -> String {
+    zone.to_datetime(at).date().to_string()
+}
+
 /// `2026-11-28 00:00 UTC`
 pub(super) fn utc(at: Timestamp) -> String {
     format!("{} UTC", at.strftime("%Y-%m-%d %H:%M"))

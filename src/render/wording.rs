@@ -43,7 +43,7 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
             "Still in use, expired {when}",
             "A successor is valid, yet the old one is still used. Find what signs in with it and move that to the successor before it ends.",
         ),
-        N::RotationDue => said(Task, "Rotation due", "Rotation due", rotate(kind)),
+        N::RotationDue => said(Task, "Rotation due {when}", "Rotation due, expired", rotate(kind)),
         N::Retiring => said(
             Calm,
             "Retires {when}, as planned",

@@ -1,15 +1,17 @@
 //! The report as a table for a terminal.
 //!
-//! Names that anybody may choose cannot drive the terminal: they were cleaned where they came in. What does not fit is cut and ends
-//! in `…`; where a line would have to cut too much, each credential gets two.
+//! Names that anybody may choose cannot drive the terminal: they were cleaned where they came in. A name that does not fit is cut and
+//! ends in `…`, a sentence goes on below; where a line would have to cut too much, each credential gets two.
 
 use super::order_of_expiry;
-use crate::decide::{Calendar, Code, Status, Verdict};
+use crate::decide::{Calendar, Code, Context, HolderState, State, Status, Verdict};
 use crate::domain::TeamId;
 use crate::inventory::SourceState;
 use crate::observe::View;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::fmt::Write;
+use textwrap::{Options, WordSplitter};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Below this a table cannot be read anyway.
@@ -60,6 +62,7 @@ pub fn table(view: &View, width: usize, colour: bool) -> String {
         }
         line("");
     }
+    rotations(view, &calendar, width, &paint, &mut line);
     for forecast in super::lifetimes::lines(view) {
         line(&cut(&forecast, width));
     }
@@ -109,14 +112,47 @@ fn one_line_each(rows: &[Row], widths: &[usize; 8], paint: &Paint, line: &mut im
     let heading: Vec<String> = HEADINGS.iter().zip(widths).map(|(name, width)| padded(name, *width, false)).collect();
     line(&paint.bold(&heading.join(GAP)));
     for row in rows {
-        let cells: Vec<String> = (0..row.cells.len())
+        let cells: Vec<String> = (0..WHY)
             .map(|column| {
                 let cell = padded(&row.cells[column], widths[column], column == DAYS);
                 if column == STATUS || column == DAYS { paint.status(row.status, &cell) } else { cell }
             })
             .collect();
-        line(&cells.join(GAP));
+        // Nobody should have to guess how the sentence goes on.
+        let mut sentence = wrapped(&row.cells[WHY], widths[WHY]).into_iter();
+        let indent = widths[..WHY].iter().map(|width| width + GAP.len()).sum();
+        line(&format!("{}{GAP}{}", cells.join(GAP), sentence.next().unwrap_or_default()));
+        sentence.for_each(|more| line(&format!("{:indent$}{more}", "")));
     }
+}
+
+/// Whose rotation calls for attention: every holder that is neither steady nor unknown, the most pressing first.
+fn rotations(view: &View, calendar: &Calendar<'_>, width: usize, paint: &Paint, line: &mut impl FnMut(&str)) {
+    let context = Context { inventory: &view.inventory, policy: &view.policy, calendar };
+    let mut pressing: Vec<&HolderState> = view.holders.iter().filter(|holder| holder.state > State::Steady).collect();
+    if pressing.is_empty() {
+        return;
+    }
+    pressing.sort_by_key(|holder| std::cmp::Reverse(holder.state));
+    line(&paint.bold("ROTATION"));
+    for holder in pressing {
+        let credential = view.verdicts[holder.verdicts.start].credential(&view.inventory);
+        let since = holder.since.map(|since| format!(" since {}", calendar.date(since))).unwrap_or_default();
+        let reason = holder.explain(&view.verdicts, context);
+        let state = holder.state.as_str();
+        let text = format!("{state}{since}: {} ({}): {reason}", credential.holder.name, credential.kind);
+        for (index, text) in wrapped(&text, width - GAP.len()).into_iter().enumerate() {
+            line(&if index == 0 { text } else { format!("{GAP}{text}") });
+        }
+    }
+    line("");
+}
+
+/// `text` on as many lines as it takes, none wider than `width`.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    // A date is one word.
+    let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 /// `holder  ends  days  status`, and below it what else there is.
@@ -136,7 +172,9 @@ fn two_lines_each(rows: &[Row], width: usize, paint: &Paint, line: &mut impl FnM
         line(&first_line(cells, &|cell| paint.status(row.status, cell)));
         let rest = [LABEL, WHY, TEAMS, KIND].map(|column| row.cells[column].as_str());
         let rest: Vec<&str> = rest.into_iter().filter(|cell| !cell.is_empty()).collect();
-        line(&paint.dim(&format!("{GAP}{}", cut(&rest.join(" · "), width - GAP.len()))));
+        for text in wrapped(&rest.join(" · "), width - GAP.len()) {
+            line(&paint.dim(&format!("{GAP}{text}")));
+        }
     }
 }
 

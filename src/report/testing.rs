@@ -29,6 +29,7 @@ pub struct Case {
     pub key_id: String,
     pub label: String,
     pub kind: Kind,
+    pub tags: &'static [&'static str],
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
 }
@@ -42,6 +43,7 @@ impl Case {
             key_id: key_id.to_owned(),
             label: "login".to_owned(),
             kind: Kind::ClientSecret,
+            tags: &[],
             from: Some(at("2024-06-01T00:00:00Z")),
             until: until.map(at),
         }
@@ -56,7 +58,7 @@ impl Case {
                 name: Text::clean(&self.holder),
                 id: Ident::new(&self.holder_id),
                 app_id: Some(Ident::new("33758b54-a9cb-48ef-a363-5aaf10888f80")),
-                team_tags: Box::default(),
+                team_tags: self.tags.iter().map(|tag| Box::from(*tag)).collect(),
                 enabled: true,
                 owners: None,
             }),

@@ -87,6 +87,7 @@ fn notice(step: &str, team: &str) -> Notice {
             closes: Families::default(),
         },
         crossed_at: at(NOW),
+        due_by: None,
         urgent: false,
         subject: Subject::Source {
             name: SourceName::new("entra"),

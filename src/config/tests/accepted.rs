@@ -182,10 +182,6 @@ fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
         ("[sources.entra]\ntype = \"entra\"\nowners = true", "sources.entra.owners"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
-        ("[defaults]\nteams = \"ccaas\"\nescalate = { at = \"3d\", teams = \"ccaas\" }", "defaults.escalate"),
-        ("[[rules]]\nmatch = { label = \"x\" }\nrotate_every = \"90d\"", "rules[0].rotate_every"),
-        ("[[rules]]\nmatch = { label = \"x\" }\nremind_rotation = [ \"7d\" ]", "rules[0].remind_rotation"),
-        ("[[rules]]\nmatch = { label = \"x\" }\nteams = [ \"owner\" ]", "rules[0].teams[0]"),
     ] {
         let config = accepted(&with(changed));
         assert_eq!(config.warnings.len(), 1, "{changed} {:?}", config.warnings);
@@ -207,6 +203,11 @@ fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
             "azure.client_secret: this `credential`",
         ),
         ("[http]\nlisten = \"0.0.0.0:8080\"", "http.listen: others can reach this address"),
+        ("[[rules]]\nmatch = { label = \"x\" }\nteams = [ \"owner\" ]", "rules[0].teams[0]: no source reads owners"),
+        (
+            "[[rules]]\nremind = [ \"7d\" ]\nescalate = { at = \"3d\", teams = \"ccaas\" }",
+            "rules[0].escalate: no reminder comes as late as 3d",
+        ),
     ] {
         let config = accepted(&with(changed));
         assert_eq!(config.warnings.len(), 1, "{changed} {:?}", config.warnings);
@@ -215,9 +216,15 @@ fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
 }
 
 #[test]
-fn owner_means_the_teams_of_the_defaults_for_now() {
-    let config = accepted(&with("[[rules]]\nmatch = { label = \"x\" }\nteams = [ \"owner\" ]"));
-    assert_eq!(config.policy.rules[0].treatment.teams, teams(&["ccaas"]));
+fn rotation_escalation_and_owners_are_read_as_they_are_written() {
+    let config = accepted(&with(
+        "[[rules]]\nteams = [ \"owner\" ]\nrotate_every = \"90d\"\nremind_rotation = [ \"7d\" ]\n\
+         escalate = { at = \"3d\", teams = \"ccaas\" }",
+    ));
+    let treatment = &config.policy.rules[0].treatment;
+    assert_eq!(treatment.teams, teams(&["owner"]));
+    assert_eq!((treatment.rotate_every, &treatment.remind_rotation), (Some(Period::days(90)), &ladder(&["7d"])));
+    assert_eq!(treatment.escalate.as_ref().map(|escalation| &escalation.teams), Some(&teams(&["ccaas"])));
 }
 
 #[test]
