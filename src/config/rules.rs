@@ -188,11 +188,7 @@ fn escalation(item: &Item, names: &Names) -> Option<Option<Escalation>> {
 fn teams(list: &Item, names: &Names) -> Vec<TeamId> {
     let mut teams: Vec<TeamId> = Vec::new();
     for item in list.elements() {
-        if let Some(team) = team(&item, names) {
-            if !teams.contains(&team) {
-                teams.push(team);
-            }
-        }
+        teams.extend(team(&item, names).filter(|team| !teams.contains(team)));
     }
     teams
 }
