@@ -3,7 +3,7 @@
 use super::problem::Problems;
 use super::read::{Findings, Report, Table};
 use super::rules::{Names, defaults, rules};
-use super::{Config, azure, general, mail, sources, teams};
+use super::{Config, System, azure, general, mail, sources, teams};
 use crate::domain::{Period, Policy, SourceName};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -111,7 +111,7 @@ fn whole(root: &Table) -> Option<Config> {
         state: state?,
         http: http?,
         azure,
-        sources: sources.built,
+        sources: sources.sound,
         mail,
         secrets,
         warnings,
@@ -121,7 +121,8 @@ fn whole(root: &Table) -> Option<Config> {
 /// Sections that only another section makes necessary.
 fn note_missing_sections(root: &Table, sources: &sources::Sources, somebody_is_mailed: bool) {
     if root.get("azure").is_none() {
-        for source in sources.built.iter().filter(|source| matches!(source.system, super::System::Entra(_))) {
+        let signs_in = |system: &System| matches!(system, System::Entra(_) | System::KeyVault(_));
+        for source in sources.sound.iter().filter(|source| signs_in(&source.system)) {
             root.at("azure").problem(
                 format_args!("is missing: the source `{}` needs to know how to sign in", source.name),
                 "[azure]\ncredential = \"managed_identity\"",
