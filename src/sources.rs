@@ -27,7 +27,10 @@ pub use key_vault::KeyVault;
 pub use nodes::Nodes;
 
 #[cfg(fuzzing)]
-pub use {digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody};
+pub use {
+    digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody,
+    key_vault::page_from_anybody as vault_from_anybody,
+};
 
 use crate::clock::Clock;
 use crate::config::{Config, System};

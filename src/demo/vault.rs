@@ -1,8 +1,8 @@
 //! The simulated Azure key vault: secrets and certificates with their versions, below the tenant's own address.
 //!
 //! A [`Vault`] is a handle; its clones share one content, and every change shows in the next answer. It is as strict as the real
-//! one: a token for vaults, an `api-version`, pages of at most 25, links with the port written out. It lets nobody read a value, and
-//! remembers who tried.
+//! one: a token for vaults, an `api-version`, pages of at most 25, links with the port written out. It lets nobody read a value,
+//! and remembers who tried.
 
 use super::answers;
 use super::faults::Fault;
@@ -155,7 +155,7 @@ impl Vault {
         self.content().page = most.clamp(1, LARGEST_PAGE);
     }
 
-    /// The next request meets this, after what is queued already. What stands for Graph's own refusals is told in the vault's words.
+    /// The next request meets this, after what is queued already. Refusals are told in the vault's words.
     pub fn next(&self, fault: Fault) {
         self.content().faults.push_back(fault);
     }

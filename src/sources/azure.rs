@@ -1,4 +1,5 @@
-//! Signing in to Azure: a token for one audience (Microsoft Graph, key vaults), by any of the five ways that the configuration knows.
+//! Signing in to Azure: a token for one audience (Microsoft Graph, key vaults), by any of the five ways that the configuration
+//! knows.
 //!
 //! Owns how tokens are got, kept and given up. `azure_identity` does the protocols; around it stand what it lacks: a limit on
 //! time and size, a way to drop a token that was refused, and the last token staying in use while a renewal fails. No token, secret

@@ -91,8 +91,8 @@ struct Version {
 }
 
 impl Version {
-    /// Of two that were made in the same second, the one that ends later is taken; the id decides the rest, whatever the order of the
-    /// pages.
+    /// Of two that were made in the same second, the one that ends later is taken; the id decides the rest, whatever the order of
+    /// the pages.
     fn is_newer_than(&self, other: &Self) -> bool {
         let order = |version: &Self| (version.created, version.exp.unwrap_or(i64::MAX));
         (order(self), self.id.as_str()) > (order(other), other.id.as_str())

@@ -1,7 +1,7 @@
 //! Turning the pages of one listing until the last one.
 //!
-//! Owns what keeps a listing whole and harmless: it ends or it fails, and no link leads anywhere but to more of the same list. On the
-//! same host, a link to a secret by name would be answered with its value.
+//! Owns what keeps a listing whole and harmless: it ends or it fails, and no link leads anywhere but to more of the same list. On
+//! the same host, a link to a secret by name would be answered with its value.
 
 use super::page::{self, Item};
 use crate::sources::ReadError;
@@ -54,4 +54,37 @@ fn follow(first: &Url, link: &str, seen: &HashSet<String>) -> Result<Url, &'stat
 
 fn broken(why: &str) -> Refusal {
     Refusal { code: String::new(), status: None::<StatusCode>, error: ReadError::new(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_to_more_of_the_same_list_and_to_nothing_else() {
+        let first: Url =
+            "https://kv.vault.azure.net/secrets/api/versions?api-version=7.4&maxresults=25".parse().unwrap();
+        let seen = HashSet::from([first.to_string(), "https://kv.vault.azure.net/secrets/api/versions?b".to_owned()]);
+        for (link, said) in [
+            (
+                "https://kv.vault.azure.net:443/secrets/api/versions?api-version=7.4&$skiptoken=a&maxresults=25",
+                "followed",
+            ),
+            ("https://kv.vault.azure.net/secrets/API/versions?$skiptoken=a", "followed"),
+            ("https://kv.vault.azure.net:443/secrets/api/versions?b", "leads back to one that was read"),
+            ("https://kv.vault.azure.net:443/secrets/api?api-version=7.4", "something else than this list"),
+            (
+                "https://kv.vault.azure.net:443/secrets/api/versions/../0123?api-version=7.4",
+                "something else than this list",
+            ),
+            ("https://kv.vault.azure.net:443/secrets/api%2fversions?a", "something else than this list"),
+            ("https://kv.vault.azure.net:8443/secrets/api/versions?a", "another host"),
+            ("http://kv.vault.azure.net:443/secrets/api/versions?a", "another host"),
+            ("https://other.vault.azure.net:443/secrets/api/versions?a", "another host"),
+            ("/secrets/api/versions?a", "not a URL"),
+        ] {
+            let outcome = follow(&first, link, &seen).map_or_else(|why| why, |_| "followed");
+            assert!(outcome.contains(said), "{link}: {outcome}");
+        }
+    }
 }

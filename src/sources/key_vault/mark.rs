@@ -98,10 +98,11 @@ fn in_content_type(text: &str) -> Found {
     if text.len() > LONGEST {
         return Found::default();
     }
-    let ids = guids(text);
-    let labelled = ids.iter().map(|(before, id)| (label(before), *id)).collect::<Vec<_>>();
+    let (ids, rest) = guids(text);
+    let ends_in_a_pair = rest.trim().is_empty() && ids.last().is_some_and(|(between, _)| *between == ":");
+    let labelled = ids.into_iter().map(|(before, id)| (label(before), id)).collect::<Vec<_>>();
     match labelled[..] {
-        [.., (_, client), (None, key)] if ends_in_a_pair(text, &ids) => {
+        [.., (_, client), (_, key)] if ends_in_a_pair => {
             Found { key: Said::Once(key), application: Said::Once(client) }
         }
         [(None, id)] => Found { key: Said::Once(id), application: Said::Nothing },
@@ -109,19 +110,12 @@ fn in_content_type(text: &str) -> Found {
     }
 }
 
-/// `...<client id>:<key id>`, and nothing after it.
-fn ends_in_a_pair(text: &str, ids: &[(&str, Uuid)]) -> bool {
-    let is_guid_at_end =
-        text.trim_end().len().checked_sub(GUID).and_then(|at| text.get(at..)).and_then(|end| guid(end.trim_end()));
-    ids.last().is_some_and(|(between, id)| *between == ":" && is_guid_at_end == Some(*id))
-}
-
-/// The ids in a text, each with what stands between it and the one before.
-fn guids(text: &str) -> Vec<(&str, Uuid)> {
+/// The ids in a text, each with what stands between it and the one before, and what stands after the last.
+fn guids(text: &str) -> (Vec<(&str, Uuid)>, &str) {
     let part_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    let (mut found, mut from, mut at) = (Vec::new(), 0, 0_usize);
-    while let Some(end) = at.checked_add(GUID).filter(|end| *end <= text.len()) {
-        let bytes = text.as_bytes();
+    let (mut found, mut from, mut at) = (Vec::new(), 0, 0);
+    while at + GUID <= text.len() {
+        let (bytes, end) = (text.as_bytes(), at + GUID);
         let free = !bytes[..at].last().is_some_and(part_of_word) && !bytes.get(end).is_some_and(part_of_word);
         match text.get(at..end).filter(|_| free).and_then(guid) {
             Some(id) => {
@@ -131,7 +125,7 @@ fn guids(text: &str) -> Vec<(&str, Uuid)> {
             None => at += 1,
         }
     }
-    found
+    (found, &text[from..])
 }
 
 /// Not the one of zeros, which stands in templates.

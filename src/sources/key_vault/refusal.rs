@@ -20,8 +20,7 @@ fn advise(status: u16, code: &str) -> &'static str {
             "; the vault's firewall does not let this machine in: allow its network there, or reach the vault by a private endpoint"
         }
         (403, "AccessDenied" | "ForbiddenByPolicy") => {
-            "; the vault goes by access policies: allow List for secrets and for certificates (Get is not needed), or grant Key Vault \
-             Reader where it goes by roles"
+            "; allow List for secrets and for certificates in the vault's access policies (Get is not needed)"
         }
         (403, _) => "; grant Key Vault Reader on the vault, which cannot read values (it takes some minutes to show)",
         (404, _) => "; check vault_url",
