@@ -32,8 +32,10 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let clock = Clock::System;
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
     let certcentral = scenario::certificates(clock.now());
-    let options = Options { nodes: scenario::nodes(&certcentral), certcentral, ..Options::default() };
-    let tenant = Tenant::start(scenario::mission(clock.now()), options).await.map_err(cannot)?;
+    let directory = scenario::mission(clock.now());
+    let vault = scenario::vault(clock.now(), &directory);
+    let options = Options { nodes: scenario::nodes(&certcentral), certcentral, vault, ..Options::default() };
+    let tenant = Tenant::start(directory, options).await.map_err(cannot)?;
     let folder = Folder::new().map_err(cannot)?;
     let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
@@ -87,6 +89,7 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
     for source in &mut config.sources {
         match &mut source.system {
             System::Entra(entra) => entra.graph_url = here(tenant.graph_url())?,
+            System::KeyVault(vault) => vault.vault_url = here(tenant.vault_url())?,
             System::Digicert(digicert) => {
                 digicert.url = here(tenant.certcentral_url())?;
                 digicert.api_key = kept("certcentral-key", &tenant.certcentral().key())?;

@@ -101,7 +101,7 @@ impl Site {
             // The network's time is real whatever the tenant's clock says.
             Clock::System.sleep(latency).await;
         }
-        if let Err(what) = self.tokens.check(headers) {
+        if let Err(what) = self.tokens.check(headers, &sign_in::GRAPH) {
             self.traffic.wrong_token(uri, what);
             return answers::refusal(401, "InvalidAuthenticationToken", what, None);
         }

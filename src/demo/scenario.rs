@@ -6,6 +6,7 @@ use super::certcentral::{CertCentral, Issued, Order};
 use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
 use super::directory::{Directory, MICROSOFT, PrincipalType};
 use super::nodes::Bundle;
+use super::vault::{Vault, Version};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +66,39 @@ pub fn certificates(now: Timestamp) -> CertCentral {
     central.order(310_004, Order::of(issued(310_004, 710_004, CONFERENCE_PROD, 100)));
     central.order(310_005, Order::of(issued(310_005, 710_005, CONFERENCE_TEST, LIFE - 7)));
     central
+}
+
+/// The key vault of the place, which ought to carry the dates of `directory`.
+///
+/// ```text
+/// pexip-administration-*   keep the one secret, by tags and by content type: same dates
+/// maxconf-api-edge         keeps the newest secret: same date
+/// maxconf-api-test         somebody put the newest one in, and left the date of the one before
+/// maxconf-api-prod         nobody has put the newest one in yet: it keeps the one before
+/// sip-trunk-password       has no date at all
+/// maxconf-api-gateway      a certificate, with the secret that every vault keeps behind one
+/// ```
+#[must_use]
+pub fn vault(now: Timestamp, directory: &Directory) -> Vault {
+    let vault = Vault::new();
+    let day = |days: i64| now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
+    let keys = |app_id: &str| directory.find_application(app_id).key_ids();
+    let lasting = |from: i64, until: i64| Version::created(day(from)).from(day(from)).until(day(until));
+    let tagged = |version: Version, app_id: &str, key: Option<&String>| match key {
+        Some(key) => version.tag("appId", app_id).tag("keyId", key),
+        None => version,
+    };
+    vault.secret("pexip-administration-test", tagged(lasting(7 - 180, 7), PEXIP_TEST, keys(PEXIP_TEST).first()));
+    let named = keys(PEXIP_PROD).first().map(|key| format!("Entra client secret {PEXIP_PROD}:{key}"));
+    let content = named.unwrap_or_default();
+    vault.secret("pexip-administration-prod", lasting(45 - 180, 45).content_type(&content));
+    vault.secret("maxconf-api-edge", tagged(lasting(5 - 180, 5), API_EDGE, keys(API_EDGE).first()));
+    vault.secret("maxconf-api-edge", tagged(lasting(-85, 95), API_EDGE, keys(API_EDGE).last()));
+    vault.secret("maxconf-api-test", tagged(lasting(-40, 50), API_TEST, keys(API_TEST).last()));
+    vault.secret("maxconf-api-prod", tagged(lasting(88 - 180, 88), API_PROD, keys(API_PROD).first()));
+    vault.secret("sip-trunk-password", Version::created(day(-400)).content_type("text/plain"));
+    vault.certificate("maxconf-api-gateway", lasting(-60, 120));
+    vault
 }
 
 /// The nodes that serve what `central` issued, in the order of the mission's configuration. Each serves the oldest for its name,

@@ -7,6 +7,7 @@ mod nodes;
 mod pages;
 mod scenario;
 mod sign_in;
+mod vault;
 
 use super::{Directory, Options, Tenant};
 use crate::clock::{Clock, ManualClock};

@@ -9,6 +9,8 @@ mod listing;
 mod page;
 mod workbench;
 
+pub(super) use page::{Written, without_quotes};
+
 use super::azure::{Surroundings, Tokens};
 use super::graph;
 use super::http::{Access, Http, Limits, Waiting};
@@ -44,7 +46,7 @@ impl Entra {
         clock: &Clock,
         surroundings: &Surroundings,
     ) -> Result<Self, ConnectError> {
-        let tokens = Tokens::connect(azure, clock, surroundings)?;
+        let tokens = Tokens::connect(azure, azure.cloud.graph_url(), clock, surroundings)?;
         Self::with(name, config, tokens, clock, Limits::default())
     }
 

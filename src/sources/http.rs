@@ -5,10 +5,12 @@
 //! the next stands in its [`Manner`]. Refuses to know what the answers mean.
 
 mod access;
+mod link;
 mod pacer;
 mod trouble;
 
 pub(super) use self::access::{Access, Key};
+pub(super) use self::link::pinned;
 pub(super) use self::pacer::{Budget, Pacer};
 pub(super) use self::trouble::identifier;
 
@@ -216,8 +218,8 @@ impl Http {
     /// What the refusal says of itself; never what opened the door, should the server send it back.
     fn explanation(&self, response: &Response, body: &[u8], secret: &HeaderValue) -> Explanation {
         let mut said = serde_json::from_slice(body).map(|body| (self.manner.explain)(&body)).unwrap_or_default();
-        let header = || identifier(response.headers().get("request-id")?.to_str().ok()?);
-        said.request = said.request.or_else(header);
+        let header = |name: &str| identifier(response.headers().get(name)?.to_str().ok()?);
+        said.request = said.request.or_else(|| header("request-id")).or_else(|| header("x-ms-request-id"));
         let harmless = |word: &String| !secret.to_str().is_ok_and(|secret| word.contains(secret));
         Explanation { code: said.code.filter(harmless), request: said.request.filter(harmless) }
     }

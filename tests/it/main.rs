@@ -13,4 +13,5 @@ mod routing;
 mod schedule;
 mod support;
 mod tidy;
+mod vault;
 mod year;

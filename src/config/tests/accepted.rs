@@ -47,6 +47,26 @@ fn graph_is_the_clouds_own_where_no_url_is_given() {
 }
 
 #[test]
+fn a_vault_is_where_its_url_says_and_its_tokens_are_for_the_clouds_vaults() {
+    for (cloud, audience) in [
+        ("public", "https://vault.azure.net"),
+        ("us_gov", "https://vault.usgovcloudapi.net"),
+        ("us_dod", "https://vault.usgovcloudapi.net"),
+        ("china", "https://vault.azure.cn"),
+    ] {
+        let azure = format!("[azure]\ncredential = \"azure_cli\"\ncloud = \"{cloud}\"");
+        let config = accepted(&with(&format!(
+            "{azure}\n[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://Kv-1.vault.example/\"\nstale_after = \"2h\""
+        )));
+        let System::KeyVault(vault) = &config.sources[1].system else { panic!("{:?}", config.sources) };
+        assert_eq!(vault.vault_url.as_str(), "https://kv-1.vault.example/");
+        assert_eq!(config.sources[1].system.name(), "key_vault");
+        assert_eq!(config.azure.cloud.vault_audience(), audience);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+}
+
+#[test]
 fn certcentral_is_the_one_outside_the_european_union_where_no_url_is_given() {
     for (url, read) in [
         ("", "https://www.digicert.com/services/v2"),

@@ -8,7 +8,7 @@ use super::page::{PageError, early_link};
 use super::workbench::Workbench;
 use crate::domain::Credential;
 use crate::sources::ReadError;
-use crate::sources::http::{Http, Refusal, Waiting};
+use crate::sources::http::{Http, Refusal, Waiting, pinned};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -80,11 +80,7 @@ impl Trail {
 
     /// Steps on to `link`, if it stays with the host that may have the token and has not been there before.
     fn follow(&mut self, link: &str, retried: bool) -> Result<(), &'static str> {
-        let next = Url::parse(link).map_err(|_| "the link to the next page is not a URL")?;
-        let plain = next.username().is_empty() && next.password().is_none();
-        if next.origin() != self.first.origin() || !plain {
-            return Err("the link to the next page leads to another host; refused, the token was not sent there");
-        }
+        let next = pinned(&self.first, link)?;
         if !self.seen.insert(next.to_string()) {
             return Err("the link to the next page leads back to one that was read: the listing runs in a circle");
         }
