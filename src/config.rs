@@ -189,6 +189,10 @@ pub struct EntraConfig {
     pub graph_url: Url,
     pub applications: bool,
     pub service_principals: bool,
+    /// Whether the report of last uses is read.
+    pub last_use: bool,
+    /// Whether it is asked who owns each holder.
+    pub owners: bool,
 }
 
 /// An account at DigiCert CertCentral.

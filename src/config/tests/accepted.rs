@@ -178,8 +178,6 @@ match = { label = "" }
 #[test]
 fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
     for (changed, path) in [
-        ("[sources.entra]\ntype = \"entra\"\nlast_use = true", "sources.entra.last_use"),
-        ("[sources.entra]\ntype = \"entra\"\nowners = true", "sources.entra.owners"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
         ("[defaults]\nteams = \"ccaas\"\nescalate = { at = \"3d\", teams = \"ccaas\" }", "defaults.escalate"),

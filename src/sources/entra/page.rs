@@ -129,7 +129,7 @@ pub(super) fn early_link(body: &[u8]) -> Option<String> {
 }
 
 /// serde's messages may quote what they found; what was found may be a secret.
-fn without_quotes(error: &serde_json::Error) -> String {
+pub(super) fn without_quotes(error: &serde_json::Error) -> String {
     let kind = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
         serde_json::error::Category::Data => "a value is not of the documented shape",
