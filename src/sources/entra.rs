@@ -187,11 +187,11 @@ fn keep_last(credentials: &mut Vec<Arc<Credential>>) {
 #[cfg(test)]
 mod tests;
 
-/// For the fuzzer: a page of either collection, from anybody.
+/// For the fuzzer: a page of either collection, of the report or of owners, from anybody.
 #[cfg(fuzzing)]
 pub fn page_from_anybody(body: &[u8], now: Timestamp) {
     use crate::domain::DirectoryObject::{Application, ServicePrincipal};
-    let _ = page::early_link(body);
+    let _ = (page::early_link(body), last_use::page_from_anybody(body, now), owners::page_from_anybody(body));
     for object in [Application, ServicePrincipal] {
         let mut fold = Fold::new(&SourceName::new("entra"), object, now, Default::default(), None);
         let _ = fold.page(body);

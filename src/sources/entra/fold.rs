@@ -319,13 +319,20 @@ mod tests {
     #[test]
     fn hostile_names_are_made_harmless() {
         let read = principal(
-            r#""displayName":"pay\r\nBcc: all@x.ca\u202e<b>","tags":["team:ops\r\n","team:",null,"other","é","TEAM: Net"],
+            r#""displayName":"pay\r\nBcc: all@x.ca\u202e<b>","tags":["team:ops\r\n","team:",null,"other"],
                "passwordCredentials":[{"keyId":"k\r\nX: y","displayName":"\u001b[2Jlabel"}]"#,
         );
         assert_eq!(read[0].holder.name.as_str(), "pay Bcc: all@x.ca<b>");
-        assert_eq!(&*read[0].holder.team_tags, ["ops".into(), "Net".into()]);
+        assert_eq!(&*read[0].holder.team_tags, ["ops".into()]);
         assert_eq!(read[0].label.as_str(), "[2Jlabel");
         assert_eq!(read[0].id.to_string(), "entra:service_principal:o:k X_ y");
+    }
+
+    #[test]
+    fn a_team_tag_counts_however_it_is_spelt_and_the_name_stays_as_written() {
+        let tags = r#""tags":["Team:ccaas","TEAM: Net","team:idim","steam:x","teams:y","é","tea"]"#;
+        let read = principal(&format!(r#"{tags},"passwordCredentials":[{{"keyId":"k"}}]"#));
+        assert_eq!(&*read[0].holder.team_tags, ["ccaas".into(), "Net".into(), "idim".into()]);
     }
 
     #[test]

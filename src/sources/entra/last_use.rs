@@ -203,3 +203,8 @@ impl Unread {
         Self { why: format!("{}{then}", refusal.error), sort: format!("{status} {}", refusal.code), passing }
     }
 }
+
+#[cfg(fuzzing)]
+pub(super) fn page_from_anybody(body: &[u8], now: Timestamp) {
+    let _ = row::read(body, now, |_, _| {});
+}

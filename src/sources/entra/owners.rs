@@ -211,3 +211,10 @@ impl Round {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
+
+#[cfg(fuzzing)]
+pub(super) fn page_from_anybody(body: &[u8]) {
+    let mut owned = Owned::default();
+    let _ = owned.page(body);
+    let _ = owned.read();
+}

@@ -16,7 +16,29 @@ pub(in crate::sources::entra) type Key = (DirectoryObject, Ident);
 
 /// A handle; clones share what is known.
 #[derive(Clone, Debug, Default)]
-pub(in crate::sources::entra) struct Book(Arc<Mutex<HashMap<Key, Kept>>>);
+pub(in crate::sources::entra) struct Book(Arc<Mutex<Pages>>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    kept: HashMap<Key, Kept>,
+    /// Each set of owners once: a few people own most of a directory.
+    pool: HashSet<Arc<Owners>>,
+}
+
+impl Pages {
+    fn of(&mut self, key: &Key) -> &mut Kept {
+        self.kept.entry(key.clone()).or_default()
+    }
+
+    /// The one that is equal to `owners`.
+    fn shared(&mut self, owners: Arc<Owners>) -> Arc<Owners> {
+        if let Some(known) = self.pool.get(&owners) {
+            return Arc::clone(known);
+        }
+        self.pool.insert(Arc::clone(&owners));
+        owners
+    }
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -41,33 +63,35 @@ fn key(credential: &Credential) -> Option<Key> {
 }
 
 impl Book {
-    fn kept(&self) -> MutexGuard<'_, HashMap<Key, Kept>> {
+    fn pages(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was known before this process began. All of it is asked about again, and stays until there is an answer.
     pub fn remember(&self, credentials: &[Arc<Credential>]) {
-        let mut kept = self.kept();
+        let mut pages = self.pages();
         for credential in credentials {
             if let (Some(key), Some(owners)) = (key(credential), &credential.holder.owners) {
-                kept.entry(key).or_default().owners.get_or_insert_with(|| Arc::clone(owners));
+                let owners = pages.shared(Arc::clone(owners));
+                pages.of(&key).owners.get_or_insert(owners);
             }
         }
     }
 
     pub fn of(&self, object: DirectoryObject, holder: &Ident) -> Option<Arc<Owners>> {
-        self.kept().get(&(object, holder.clone()))?.owners.clone()
+        self.pages().kept.get(&(object, holder.clone()))?.owners.clone()
     }
 
     /// The holders of `snapshot` that have to be asked about: those that wait longest first, so that one that never answers keeps no
     /// other waiting. All that hold nothing are forgotten.
     pub fn due(&self, snapshot: &[Arc<Credential>], now: Timestamp) -> Vec<Key> {
         let holders: HashSet<Key> = snapshot.iter().filter_map(|credential| key(credential)).collect();
-        let mut kept = self.kept();
-        kept.retain(|key, _| holders.contains(key));
+        let mut pages = self.pages();
+        pages.kept.retain(|key, _| holders.contains(key));
+        pages.pool.retain(|owners| Arc::strong_count(owners) > 1);
         let mut due: Vec<(Option<Timestamp>, Key)> = Vec::new();
         for key in holders {
-            let known = kept.entry(key.clone()).or_default();
+            let known = pages.of(&key);
             if known.is_due(now) {
                 due.push((known.tried, key));
             }
@@ -77,26 +101,24 @@ impl Book {
     }
 
     pub fn tried(&self, key: &Key, now: Timestamp) {
-        self.kept().entry(key.clone()).or_default().tried = Some(now);
+        self.pages().of(key).tried = Some(now);
     }
 
     /// An answer: these owners, or a holder that is not there any more.
     pub fn answered(&self, key: &Key, owners: Option<Owners>, now: Timestamp) {
-        let mut kept = self.kept();
-        let known = kept.entry(key.clone()).or_default();
-        if known.owners.as_deref() != owners.as_ref() {
-            known.owners = owners.map(Arc::new);
-        }
-        known.answered = Some(now);
+        let mut pages = self.pages();
+        let owners = owners.map(|owners| pages.shared(Arc::new(owners)));
+        let known = pages.of(key);
+        *known = Kept { owners, answered: Some(now), tried: known.tried };
     }
 
     /// Those of `asked` that got no answer may not be read. The next poll asks again: the permission may have been given.
     pub fn hide_unanswered(&self, asked: &[Key], now: Timestamp) {
-        let hidden = Arc::new(Owners::Hidden);
-        let mut kept = self.kept();
+        let mut pages = self.pages();
+        let hidden = pages.shared(Arc::new(Owners::Hidden));
         for key in asked {
-            let known = kept.entry(key.clone()).or_default();
-            if known.is_due(now) && known.owners.as_deref() != Some(&Owners::Hidden) {
+            let known = pages.of(key);
+            if known.is_due(now) {
                 known.owners = Some(Arc::clone(&hidden));
             }
         }
@@ -105,11 +127,11 @@ impl Book {
     /// The snapshot with the owners as they are known now: the same credentials where nothing has changed, and one new holder for all
     /// siblings where something has.
     pub fn dress(&self, snapshot: Vec<Arc<Credential>>) -> Vec<Arc<Credential>> {
-        let kept = self.kept();
+        let pages = self.pages();
         let mut dressed: HashMap<Key, Arc<Holder>> = HashMap::new();
         let dress = |credential: Arc<Credential>| {
             let Some(key) = key(&credential) else { return credential };
-            let owners = kept.get(&key).and_then(|known| known.owners.as_ref());
+            let owners = pages.kept.get(&key).and_then(|known| known.owners.as_ref());
             if owners == credential.holder.owners.as_ref() {
                 return credential;
             }
