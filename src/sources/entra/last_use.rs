@@ -80,8 +80,18 @@ struct Unread {
     why: String,
     /// What tells this reason from others, whatever ids and times its words hold.
     sort: String,
-    /// Whether the next poll can go on from here.
-    passing: bool,
+    then: Then,
+}
+
+/// What the next poll does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Begins again.
+    Anew,
+    /// Goes on from here; something was wrong.
+    On,
+    /// Goes on from here; nothing was wrong but that it is long.
+    UnderWay,
 }
 
 impl Report {
@@ -106,6 +116,7 @@ impl Report {
     /// Reads the report, or goes on with it. What comes of it is what is [`known`](Self::known) afterwards.
     pub async fn read(&self, source: &SourceName, patience: Duration, now: Timestamp) {
         let patience = patience.min(PATIENCE);
+        let before = self.resume(now).await;
         let outcome = match self.cloud {
             Cloud::Public => {
                 timeout(patience, self.walk_on(patience, now)).await.unwrap_or_else(|_| Err(Unread::slow()))
@@ -120,27 +131,48 @@ impl Report {
                 read
             }
             Err(unread) => {
-                let error = Text::clean(&unread.why);
-                if self.said.is_news(&unread.sort) {
-                    warn!(source = source.as_str(), %error, "the report of last uses could not be read; what is not known of it counts as unknown");
-                }
-                self.known().unwrap_or_default().refused(error)
+                let so_far = self.passed().await;
+                let unread = if unread.then == Then::On && so_far > before { Unread::long(so_far) } else { unread };
+                self.without(unread, source)
             }
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
     }
 
+    /// What is known where this poll brought nothing new. That a long report is being read on is news of no kind, as long as an
+    /// older one is there.
+    fn without(&self, unread: Unread, source: &SourceName) -> LastUse {
+        let mut known = (*self.known().unwrap_or_default()).clone();
+        if unread.then == Then::UnderWay && known.read_at.is_some() {
+            known.error = None;
+            return known;
+        }
+        let error = Text::clean(&unread.why);
+        if self.said.is_news(&unread.sort) {
+            warn!(source = source.as_str(), %error, "the report of last uses could not be read; what is not known of it counts as unknown");
+        }
+        known.refused(error)
+    }
+
+    /// Lets go of a report that was begun too long ago; gives how many pages of the present one have been read.
+    async fn resume(&self, now: Timestamp) -> usize {
+        let lasts = |walk: &Walk| (SignedDuration::ZERO..LASTS).contains(&now.duration_since(walk.begun));
+        let mut place = self.walk.lock().await;
+        *place = place.take().filter(lasts);
+        place.as_ref().map_or(0, |walk| walk.trail.passed())
+    }
+
+    async fn passed(&self) -> usize {
+        self.walk.lock().await.as_ref().map_or(0, |walk| walk.trail.passed())
+    }
+
     /// What has been read stays where it is when this is dropped.
     async fn walk_on(&self, patience: Duration, now: Timestamp) -> Result<LastUse, Unread> {
         let mut place = self.walk.lock().await;
-        let lasts = |walk: &Walk| (SignedDuration::ZERO..LASTS).contains(&now.duration_since(walk.begun));
-        if !place.as_ref().is_some_and(lasts) {
-            *place = None;
-        }
         let begin = || Walk { begun: now, trail: Trail::new(self.first.clone()), rows: HashMap::new() };
         let walk = place.get_or_insert_with(begin);
         match self.pages(walk, Waiting { left: patience }, now).await {
-            Err(unread) if unread.passing => Err(unread),
+            Err(unread) if unread.then != Then::Anew => Err(unread),
             outcome => {
                 let walk = place.take();
                 outcome.map(|()| walk.map(|walk| LastUse::read(walk.begun, walk.rows)).unwrap_or_default())
@@ -177,7 +209,7 @@ impl Report {
 impl Unread {
     fn elsewhere() -> Self {
         let why = "the report of last uses exists in the public cloud only: set last_use = false".to_owned();
-        Self { sort: why.clone(), why, passing: false }
+        Self { sort: why.clone(), why, then: Then::Anew }
     }
 
     fn slow() -> Self {
@@ -185,22 +217,30 @@ impl Unread {
         let why = format!(
             "the report of last uses was not read to its end within {seconds} s; the next poll goes on with it"
         );
-        Self { sort: why.clone(), why, passing: true }
+        Self { sort: why.clone(), why, then: Then::On }
+    }
+
+    fn long(pages: usize) -> Self {
+        let why = format!(
+            "the report of last uses is long: {pages} pages have been read so far; the next poll goes on with it"
+        );
+        Self { why, sort: "long".to_owned(), then: Then::UnderWay }
     }
 
     fn odd(what: &str, why: &str) -> Self {
-        Self {
-            why: format!("{what}: {why}; if it stays so, set last_use = false"),
-            sort: why.to_owned(),
-            passing: false,
-        }
+        let sort = why.to_owned();
+        Self { why: format!("{what}: {why}; if it stays so, set last_use = false"), sort, then: Then::Anew }
     }
 
     fn refused(refusal: &Refusal) -> Self {
         let status = refusal.status.map_or(0, |status| status.as_u16());
-        let passing = matches!(status, 0 | 408 | 429 | 500..=599);
-        let then = if status == 0 { "; the next poll tries again" } else { "" };
-        Self { why: format!("{}{then}", refusal.error), sort: format!("{status} {}", refusal.code), passing }
+        let (then, advice) = match status {
+            0 => (Then::On, "; the next poll tries again"),
+            // Their advice stands in the error already.
+            408 | 429 | 500..=599 => (Then::On, ""),
+            _ => (Then::Anew, ""),
+        };
+        Self { why: format!("{}{advice}", refusal.error), sort: format!("{status} {}", refusal.code), then }
     }
 }
 

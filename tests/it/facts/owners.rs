@@ -220,6 +220,25 @@ async fn at_most_eight_are_asked_about_at_once_and_never_for_longer_than_the_rea
 }
 
 #[tokio::test]
+async fn after_three_holders_that_could_not_be_asked_about_the_rest_wait_for_the_next_poll() {
+    let directory = Directory::new();
+    directory.fill(60, format!("{TODAY}T16:00:00Z").parse().unwrap());
+    let desk = Desk::new(directory, "owners = true").await;
+    desk.place.tenant.faults().always(At::Owners, Fault::Refusal { status: 400, code: "BadRequest" });
+    desk.read().await;
+    let asked = desk.owners_asked();
+    assert!((3..=3 + 8).contains(&asked), "{asked}");
+    let said = desk.log.lines();
+    assert!(
+        said.len() == 1 && said[0].contains("holders=60") && said[0].contains("the next poll asks again"),
+        "{said:?}"
+    );
+    desk.place.tenant.faults().heal(At::Owners);
+    assert!(desk.read().await.iter().all(|credential| credential.holder.owners.is_some()));
+    assert_eq!(desk.owners_asked(), 60);
+}
+
+#[tokio::test]
 async fn owners_outlive_a_restart_while_they_cannot_be_asked_for() {
     let mut place = Place::new(every_kind_of_owner(), TODAY, ONE_TEAM).await;
     place.reconfigure(|config| config.replace("type = \"entra\"", "type = \"entra\"\nowners = true\nlast_use = true"));

@@ -142,3 +142,89 @@ impl Book {
         snapshot.into_iter().map(dress).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CredentialId, Kind, SourceName, Text};
+
+    const NOW: &str = "2026-11-21T16:00:00Z";
+
+    fn at(hours: i64) -> Timestamp {
+        NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
+    }
+
+    fn secret(holder: &str, owners: Option<Owners>) -> Arc<Credential> {
+        let id = Ident::new(holder);
+        let holder = Holder {
+            name: Text::clean(holder),
+            id: id.clone(),
+            app_id: None,
+            team_tags: Box::default(),
+            enabled: true,
+            owners: owners.map(Arc::new),
+        };
+        Arc::new(Credential {
+            id: CredentialId::directory(DirectoryObject::Application, id, Ident::new("k")),
+            source: SourceName::new("entra"),
+            kind: Kind::ClientSecret,
+            holder: Arc::new(holder),
+            label: Text::clean(""),
+            not_before: None,
+            expires_at: None,
+            enabled: true,
+            in_use: false,
+            x509: None,
+            trouble: None,
+            mark: None,
+        })
+    }
+
+    fn key_of(holder: &str) -> Key {
+        (DirectoryObject::Application, Ident::new(holder))
+    }
+
+    fn due(book: &Book, snapshot: &[Arc<Credential>], hours: i64) -> Vec<String> {
+        book.due(snapshot, at(hours)).into_iter().map(|(_, id)| id.to_string()).collect()
+    }
+
+    #[test]
+    fn an_answer_is_good_for_a_day_and_a_clock_that_stepped_back_makes_no_answer_last_longer() {
+        let (book, snapshot) = (Book::default(), [secret("a", None)]);
+        assert_eq!(due(&book, &snapshot, 0), ["a"]);
+        book.answered(&key_of("a"), Some(Owners::Nobody), at(0));
+        for (hours, is_due) in [(0, false), (23, false), (24, true), (-1, true)] {
+            assert_eq!(!due(&book, &snapshot, hours).is_empty(), is_due, "{hours}");
+        }
+    }
+
+    #[test]
+    fn one_that_never_answers_keeps_no_other_waiting() {
+        let (book, snapshot) = (Book::default(), ["a", "b", "c"].map(|holder| secret(holder, None)));
+        book.tried(&key_of("a"), at(1));
+        book.tried(&key_of("b"), at(0));
+        assert_eq!(due(&book, &snapshot, 2), ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn what_a_restart_remembers_is_asked_about_again_and_what_holds_nothing_is_forgotten() {
+        let book = Book::default();
+        let snapshot = [secret("a", Some(Owners::Nobody))];
+        book.remember(&snapshot);
+        assert_eq!(due(&book, &snapshot, 0), ["a"]);
+        let known = || book.of(DirectoryObject::Application, &Ident::new("a"));
+        assert_eq!(known().as_deref(), Some(&Owners::Nobody));
+        assert_eq!(due(&book, &[], 0), [""; 0]);
+        assert_eq!(known(), None);
+    }
+
+    #[test]
+    fn equal_owners_are_one_thing_in_memory() {
+        let book = Book::default();
+        let team = || Some(Owners::Reachable(["a@example.ca".parse().unwrap()].into()));
+        book.answered(&key_of("a"), team(), at(0));
+        book.answered(&key_of("b"), team(), at(0));
+        let [a, b] = ["a", "b"].map(|id| book.of(DirectoryObject::Application, &Ident::new(id)).unwrap());
+        assert!(Arc::ptr_eq(&a, &b));
+    }
+}
