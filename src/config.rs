@@ -197,7 +197,7 @@ impl System {
     /// Whether it is asked who owns what it lists.
     #[must_use]
     pub fn reads_owners(&self) -> bool {
-        false
+        matches!(self, Self::Entra(entra) if entra.owners)
     }
 }
 
@@ -207,6 +207,10 @@ pub struct EntraConfig {
     pub graph_url: Url,
     pub applications: bool,
     pub service_principals: bool,
+    /// Whether the report of last uses is read.
+    pub last_use: bool,
+    /// Whether it is asked who owns each holder.
+    pub owners: bool,
 }
 
 /// One Azure key vault.

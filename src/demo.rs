@@ -21,6 +21,7 @@ pub mod certcentral;
 mod credentials;
 mod directory;
 mod entry;
+mod facts;
 mod faults;
 mod graph;
 mod letter;
@@ -78,6 +79,9 @@ pub struct Options {
     pub token_lifetime: SignedDuration,
     /// The limit on each collection; none = no limit.
     pub requests_per_minute: Option<usize>,
+    /// How many rows a page of the report of last uses has, and how many owners a page of owners.
+    pub report_page: usize,
+    pub owners_page: usize,
     /// Whether pages are compressed for those who accept it.
     pub gzip: bool,
     /// The DigiCert account. Empty where nothing is said.
@@ -102,6 +106,8 @@ impl Default for Options {
             identity_header: "simulated-identity-header".to_owned(),
             token_lifetime: SignedDuration::from_hours(1),
             requests_per_minute: Some(150),
+            report_page: 100,
+            owners_page: 100,
             gzip: true,
             certcentral: CertCentral::new(),
             vault: Vault::new(),

@@ -13,7 +13,7 @@ pub use json::{PIECE, Report, pieces};
 pub use table::table;
 
 use crate::decide::{Code, Status, Verdict};
-use crate::domain::{TeamId, Text};
+use crate::domain::Text;
 use crate::observe::View;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub fn unknown_tags(view: &View) -> BTreeMap<&str, &Text> {
     let mut unknown = BTreeMap::new();
     for verdict in &view.verdicts {
         let holder = &verdict.credential(&view.inventory).holder;
-        for tag in holder.team_tags.iter().filter(|tag| !view.policy.teams.contains_key(&TeamId::new(tag))) {
+        for tag in holder.team_tags.iter().filter(|tag| view.policy.team_of_tag(tag).is_none()) {
             unknown.entry(&**tag).or_insert(&holder.name);
         }
     }

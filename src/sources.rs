@@ -190,7 +190,10 @@ impl Source {
     /// When its credentials were last used, as far as the last read found out; `None` for a source that does not ask.
     #[must_use]
     pub fn last_use(&self) -> Option<Arc<LastUse>> {
-        None
+        match self {
+            Self::Entra(entra) => entra.last_use(),
+            _ => None,
+        }
     }
 
     /// How often each outcome has been met since the start: status code, or `error` where no answer came.

@@ -100,13 +100,12 @@ fn entra(t: &Table, azure: &Azure) -> Option<EntraConfig> {
     if !applications && !service_principals {
         t.place.problem("neither applications nor service principals are read, so it watches nothing", SECTION);
     }
-    if t.boolean_or("last_use", false) {
-        t.at("last_use").warn("this version does not read when a credential was last used yet; the key has no effect");
+    let last_use = t.boolean_or("last_use", false);
+    if last_use && azure.cloud != Cloud::Public {
+        t.at("last_use").warn("the report of last uses exists in the public cloud only, so it is not asked for");
     }
-    if t.boolean_or("owners", false) {
-        t.at("owners").warn("this version does not read owners yet; the key has no effect");
-    }
-    Some(EntraConfig { graph_url: graph_url?, applications, service_principals })
+    let owners = t.boolean_or("owners", false);
+    Some(EntraConfig { graph_url: graph_url?, applications, service_principals, last_use, owners })
 }
 
 /// Microsoft Graph's address, which follows the cloud where nothing is said.

@@ -148,7 +148,8 @@ impl Place {
         for (environment, app_id, left) in [("Test", PEXIP_TEST, 7), ("Prod", PEXIP_PROD, 45)] {
             let name = format!("Verify-by-Video Platform - {environment} - Pexip Administration OICD");
             let application = self.directory.application(&name).app_id(app_id).with_principal();
-            application.secret(self.secret(label, left - 180, left));
+            let owned = application.owner("dana.whitfield@example.ca").owner("Pexip.Admins@example.ca");
+            owned.secret(self.secret(label, left - 180, left).used(self.exactly(-1)));
         }
     }
 
@@ -162,16 +163,20 @@ impl Place {
     /// prod   old ===========|==========
     ///        new           =|===================
     /// ```
+    ///
+    /// In edge the consumer has not moved; in test it has, a month ago; in production it has not been told yet.
     fn interface_secrets(&self) {
-        for (environment, app_id, old_ends, new_began) in
-            [("Edge", API_EDGE, 5, -85), ("Test", API_TEST, 50, -40), ("Production", API_PROD, 88, -2)]
-        {
+        for (environment, app_id, old_ends, new_began, old_used, new_used) in [
+            ("Edge", API_EDGE, 5, -85, -1, None),
+            ("Test", API_TEST, 50, -40, -32, Some(-1)),
+            ("Production", API_PROD, 88, -2, -1, None),
+        ] {
             let application = self.directory.application("sec_bcgov_v1").app_id(app_id).with_principal();
             let label = |half: &str| format!("MaxConf API {environment} {half}");
-            application
-                .tags(&["team:ccaas"])
-                .secret(self.secret(&label("A"), old_ends - 180, old_ends))
-                .secret(self.secret(&label("B"), new_began, new_began + 180));
+            let old = self.secret(&label("A"), old_ends - 180, old_ends).used(self.exactly(old_used));
+            let new = self.secret(&label("B"), new_began, new_began + 180);
+            let new = if let Some(used) = new_used { new.used(self.exactly(used)) } else { new };
+            application.tags(&["team:ccaas"]).owned_by_principal().secret(old).secret(new);
         }
     }
 
@@ -188,7 +193,8 @@ impl Place {
 
     fn nobodys(&self) {
         let orphan = self.directory.application("orphan-report-export").with_principal();
-        orphan.secret(Secret::unlabelled().from(self.exactly(-168)).until(self.exactly(12)));
+        // Used every day, and owned by nobody.
+        orphan.secret(Secret::unlabelled().from(self.exactly(-168)).until(self.exactly(12)).used(self.exactly(-1)));
     }
 
     /// The active signing certificate ends in 20 days; the new one is there but not in use yet, so it does not help.

@@ -1,6 +1,7 @@
 //! The simulated tenant does what it is there for, seen from outside: over HTTP and SMTP, with the clients that we use.
 
 mod certcentral;
+mod facts;
 mod graph;
 mod mail;
 mod nodes;

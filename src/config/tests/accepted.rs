@@ -196,10 +196,24 @@ match = { label = "" }
 }
 
 #[test]
+fn last_uses_and_owners_are_read_where_the_file_says_so_and_warned_of_where_they_cannot_be() {
+    let asked = |changed: &str| {
+        let config = accepted(&with(changed));
+        let System::Entra(entra) = &config.sources[0].system else { panic!("{:?}", config.sources) };
+        (entra.last_use, entra.owners, config.warnings.iter().filter(|warning| warning.starts_with("sources.")).count())
+    };
+    assert_eq!(asked("[sources.entra]\ntype = \"entra\""), (false, false, 0));
+    let both = "[sources.entra]\ntype = \"entra\"\nlast_use = true\nowners = true";
+    assert_eq!(asked(both), (true, true, 0));
+    assert_eq!(
+        asked(&format!("[azure]\ncredential = \"managed_identity\"\ncloud = \"china\"\n{both}")),
+        (true, true, 1)
+    );
+}
+
+#[test]
 fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
     for (changed, path) in [
-        ("[sources.entra]\ntype = \"entra\"\nlast_use = true", "sources.entra.last_use"),
-        ("[sources.entra]\ntype = \"entra\"\nowners = true", "sources.entra.owners"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
     ] {
