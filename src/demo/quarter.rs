@@ -52,7 +52,8 @@ impl Quarter {
             directory.application(&name).app_id(app_id).secret(self.lasting(PEXIP, ends - 180, ends));
         }
         let interface = directory.application("sec_bcgov_v1").app_id(API_PROD);
-        interface.secret(self.lasting("MaxConf API A", 8 - 180, 8)).secret(self.lasting("MaxConf API B", -82, 98));
+        let first = self.lasting("MaxConf API A", 8 - 180, 8).used(self.afternoon(-30));
+        interface.secret(first).secret(self.lasting("MaxConf API B", -82, 98).used(self.afternoon(-1)));
         let export = directory.application(STATUS_EXPORT).tags(&["team:ccaas"]);
         export.secret(self.lasting("nightly job", -351, 14));
 
@@ -92,19 +93,12 @@ impl Quarter {
         let directory = tenant.directory();
         let key = |app_id: &str, number: usize| directory.find_application(app_id).key_ids().get(number).cloned();
         // The consumer signs in every day, with whatever secret it has.
-        let in_hand = if day < 3 {
-            0
-        } else if day < 70 {
-            1
-        } else {
-            2
-        };
+        let in_hand = if day < 70 { 1 } else { 2 };
         if let Some(key) = key(API_PROD, in_hand) {
             directory.find_application(API_PROD).used(&key, self.afternoon(day));
         }
         let keep = |entry, app_id, until| self.keep(&tenant.vault(), &directory, entry, app_id, until, day);
         match day {
-            3 => vec!["IDIM has moved to the API's secret B, which it got a quarter ago"],
             5 => {
                 directory.add_secret(API_PROD, self.lasting("MaxConf API C", 5, 185));
                 keep("maxconf-api-prod", API_PROD, 185);
