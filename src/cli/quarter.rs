@@ -30,8 +30,13 @@ const ZONE: &str = "America/Vancouver";
 const WIDTH: usize = 118;
 const MARGIN: &str = "      ";
 
-/// Tells the quarter that begins on the day of `today`.
+/// Prints the quarter that begins on the day of `today`.
 pub async fn run(today: Timestamp) -> Result<Exit, Exit> {
+    tell(today, |page| setup::say(format_args!("{page}"))).await?;
+    Ok(Exit::Done)
+}
+
+async fn tell(today: Timestamp, mut say: impl FnMut(String) -> Result<(), Exit>) -> Result<(), Exit> {
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
     let calendar = Mornings { zone: crate::config::zone::lookup(ZONE).unwrap_or(TimeZone::UTC), today };
     let quarter = Quarter { begins: calendar.morning(0) };
@@ -60,7 +65,7 @@ pub async fn run(today: Timestamp) -> Result<Exit, Exit> {
     let (mail, config) = (config.mail.map(Arc::new), crate::config::Config { mail: None, ..config });
     let mut cycle = Cycle::new(&config, mail, sources, clock, Inventory::default());
 
-    setup::say(format_args!(
+    say(format!(
         "A quarter of a year in fast motion: a simulated tenant, and the watch as it runs, every morning at eight.\n\
          Days on which nothing happened are left out.\n"
     ))?;
@@ -77,17 +82,16 @@ pub async fn run(today: Timestamp) -> Result<Exit, Exit> {
         if told.is_empty() && happened.is_empty() {
             continue;
         }
-        setup::say(format_args!("{}", page(day, &calendar.heading(morning), &polled, &told, &happened)))?;
+        say(page(day, &calendar.heading(morning), &polled, &told, &happened))?;
     }
     let mails = tenant.mailbox().messages();
-    setup::say(format_args!(
+    say(format!(
         "{DAYS} days, {DAYS} polls: {} mails on {days_with_mail} days, to {} addresses. No secret was read: {} values were asked of \
          the vault.",
         mails.len(),
         mails.iter().flat_map(|mail| &mail.to).collect::<BTreeSet<_>>().len(),
         tenant.values_asked().len()
-    ))?;
-    Ok(Exit::Done)
+    ))
 }
 
 /// Eight o'clock in a zone, day after day.
@@ -154,5 +158,28 @@ fn about(subject: &Subject) -> String {
         Subject::Credential { holder, label, kind, .. } if label.is_empty() => format!("{holder} ({})", kind.spoken()),
         Subject::Credential { holder, label, kind, .. } => format!("{holder}, {label} ({})", kind.spoken()),
         Subject::Source { name, .. } => format!("the source {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_quarter_is_told_day_by_day() {
+        let mut told = String::new();
+        let begins = "2026-09-07T15:00:00Z".parse().unwrap();
+        let page = |page: String| {
+            told += &page;
+            told.push('\n');
+            Ok(())
+        };
+        tell(begins, page).await.unwrap();
+        // A node stands at another port each time.
+        let mut parts = told.split("127.0.0.1:");
+        let first = parts.next().unwrap_or_default().to_owned();
+        let told =
+            parts.fold(first, |told, part| told + "NODE" + part.trim_start_matches(|c: char| c.is_ascii_digit()));
+        insta::assert_snapshot!(told);
     }
 }

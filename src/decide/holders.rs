@@ -198,9 +198,9 @@ impl HolderState {
             State::RetireReady | State::Overlap | State::OldInUse => {
                 let new = verdict.successor(inventory);
                 let both = format!(
-                    "the new one (ends {}) is valid since {}, the old one still runs until {}",
+                    "a new one is valid since {}, the last until {}; the old one still runs until {}",
+                    date(verdict.place.covered_since),
                     date(new.and_then(|new| new.expires_at)),
-                    date(new.and_then(|new| new.not_before)),
                     date(credential.expires_at)
                 );
                 match use_in_words(verdict.place.old_use, credential, usage, calendar) {

@@ -151,19 +151,19 @@ fn each_state_says_why() {
         (
             95,
             State::Overlap,
-            "the new one (ends 2026-10-07) is valid since 2026-04-10, the old one still runs until 2026-07-04; the old \
+            "a new one is valid since 2026-04-10, the last until 2026-10-07; the old one still runs until 2026-07-04; the old \
              one: last used on 2026-04-10, before its successor began",
         ),
         (
             110,
             State::OldInUse,
-            "the new one (ends 2026-10-07) is valid since 2026-04-10, the old one still runs until 2026-07-04; the old \
+            "a new one is valid since 2026-04-10, the last until 2026-10-07; the old one still runs until 2026-07-04; the old \
              one: still in use: last used on 2026-04-25",
         ),
         (
             130,
             State::RetireReady,
-            "the new one (ends 2026-10-07) is valid since 2026-04-10, the old one still runs until 2026-07-04; the old \
+            "a new one is valid since 2026-04-10, the last until 2026-10-07; the old one still runs until 2026-07-04; the old \
              one: not used for 20 days (last used on 2026-04-25), safe to let go",
         ),
         (280, State::Lapsed, "nothing valid is left since 2026-10-07"),
