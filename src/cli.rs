@@ -44,12 +44,14 @@ enum Command {
     Check(CheckArguments),
     /// Print every notice that would be sent in the coming days if nothing is rotated; sends nothing, writes nothing
     ///
-    /// Reads every source as `check` does, then makes the service's own decision at each of the instants at which the service
-    /// would: after a poll, what is urgent; at the times of `schedule.notify`, all. What the state says has been told is not
-    /// told again. What is due already comes first; it goes out with the run that is owed next: at once where a notify run was
-    /// missed or none was ever made, otherwise at the next one. Sources are taken to keep answering, and secrets that are used to
-    /// go on being used.
-    #[command(after_help = FORECAST_EXAMPLES)]
+    /// Reads every source as `check` does, then makes the service's own decision at each instant at which
+    /// the service would: after each poll, what is urgent; at the times of `schedule.notify`, all.
+    ///
+    /// - What is due already comes first. It goes out with the notify run that is owed next: at once where
+    ///   one was missed or none was ever made, as `once` would; otherwise at its next time.
+    /// - What has been told, as the state says, is not told again.
+    /// - Sources are taken to keep answering, and secrets that are in use to stay in use.
+    #[command(verbatim_doc_comment, after_help = FORECAST_EXAMPLES)]
     Forecast(ForecastArguments),
     /// Look at the configuration
     #[command(subcommand)]

@@ -6,6 +6,7 @@
 mod certificates;
 mod cli;
 mod desk;
+mod forecast;
 mod life;
 mod outage;
 mod restart;
