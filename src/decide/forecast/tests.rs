@@ -292,3 +292,68 @@ proptest! {
         prop_assert_eq!(foreseen.len(), lived.len(), "{:?}", foreseen.get(lived.len()).or(lived.get(foreseen.len())));
     }
 }
+
+/// A place with these credentials, polled each half hour, that tells all at eight in the morning.
+fn place_of(credentials: Vec<Credential>, sources: Vec<SourceState>) -> Place {
+    let entry = |credential| crate::decide::testing::entry(credential, "2026-09-01T00:00:00Z");
+    let inventory = Inventory::new(credentials.into_iter().map(entry).collect(), sources);
+    let (policy, ledger) = (policy(&["ccaas"]), Ledger::default());
+    Place { inventory, policy, ledger, poll: "0 */30 * * * *", notify: "0 0 8 * * *", is_owed: true }
+}
+
+#[track_caller]
+fn assert_told(place: &Place, kind: NoticeKind, when: &str) {
+    let foreseen = place.foreseen();
+    assert_eq!(foreseen, place.lived());
+    let first = foreseen.iter().find(|(_, key, _)| key.kind == kind).map(|(when, ..)| *when);
+    assert_eq!(first, Some(at(when)), "{kind}");
+}
+
+#[test]
+fn a_use_that_goes_on_becomes_one_since_the_successor_began() {
+    let old = secret("1", "2026-06-01T00:00:00Z", "2026-10-12T12:00:00Z");
+    let new = secret("2", "2026-09-18T16:20:00Z", "2027-03-01T00:00:00Z");
+    let used = (Ident::new("1"), at("2026-09-15T16:20:00Z"));
+    let last = Some(at(FROM));
+    let source = SourceState {
+        first_attempt: last,
+        last_attempt: last,
+        last_success: last,
+        last_use: Some(Arc::new(LastUse::read(at(FROM), [used]))),
+        ..SourceState::unknown(SourceName::new("entra"), "entra")
+    };
+    // Used five days before, begun two days before: in three days it will have been used since.
+    assert_told(&place_of(vec![old, new], vec![source]), NoticeKind::StillInUse, "2026-09-24T15:00:00Z");
+}
+
+#[test]
+fn a_certificate_that_is_issued_for_a_later_day_is_missed_where_it_is_served_from_that_day_on() {
+    let certificate = |kind, id: &str, serial: &str, from, until| {
+        let x509 = X509 {
+            serial: Serial::parse(serial).unwrap(),
+            issuer: None,
+            sha1: None,
+            names: [Text::clean("app")].into(),
+            paid_until: None,
+        };
+        Credential { kind, id: CredentialId::parse(id), x509: Some(Arc::new(x509)), ..secret("x", from, until) }
+    };
+    let (old, new) =
+        (("2026-06-01T00:00:00Z", "2027-06-01T00:00:00Z"), ("2026-09-26T10:00:00Z", "2027-09-01T00:00:00Z"));
+    let served = certificate(Kind::ServedCertificate, "tls:app:10.0.0.1:443", "0A01", old.0, old.1);
+    let issued = certificate(Kind::IssuedCertificate, "digicert:1:2", "0A02", new.0, new.1);
+    assert_told(&place_of(vec![served, issued], Vec::new()), NoticeKind::NotDeployed, "2026-09-26T15:00:00Z");
+}
+
+#[test]
+fn a_vault_disagrees_from_the_day_on_which_what_it_keeps_is_superseded() {
+    let old = secret("1", "2026-06-01T00:00:00Z", "2027-06-01T00:00:00Z");
+    let new = secret("2", "2026-09-26T10:00:00Z", "2027-09-01T00:00:00Z");
+    let kept = Credential {
+        kind: Kind::VaultSecret,
+        id: CredentialId::parse("key_vault:secret:vault/name"),
+        mark: Some(Box::new(Mark { app_id: None, key_id: Some(Ident::new("1")) })),
+        ..old.clone()
+    };
+    assert_told(&place_of(vec![old, new, kept], Vec::new()), NoticeKind::DateMismatch, "2026-09-26T15:00:00Z");
+}
