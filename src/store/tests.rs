@@ -100,6 +100,7 @@ fn notice(step: &str, team: &str) -> Notice {
         environment: None,
         runbook: None,
         told: Vec::new(),
+        escalation: None,
         owners: Box::default(),
     }
 }
