@@ -34,7 +34,7 @@ const LARGEST: usize = 100_000;
 const LEAST: usize = 40_000;
 
 /// A digest of up to so many notices shows each as a card.
-const ALL_CARDS: usize = 10;
+const ALL_CARDS: usize = 20;
 
 /// In a longer one the first few are cards, and the others carry the same facts in groups.
 const FIRST_CARDS: usize = 3;
@@ -43,7 +43,7 @@ const FIRST_CARDS: usize = 3;
 const SHOWN: usize = 400;
 
 /// So many are named in the overview at the top of a digest, and from so many on there is one.
-const GLANCE: usize = 8;
+const GLANCE: usize = 10;
 const GLANCE_FROM: usize = 3;
 
 /// The longest subject, in characters.

@@ -1,6 +1,7 @@
 //! What a mail says about a notice, fact by fact: first what matters at once, then everything else that one may want to look up.
 
 use super::item::{Told, environment};
+use super::wording::steps;
 use super::{Stationery, readable, shortened, when};
 use crate::domain::{Address, Notice, NoticeKind, Rotation, Step, Subject, TeamId};
 use jiff::Timestamp;
@@ -26,6 +27,13 @@ pub(super) struct Fact {
     pub(super) weight: Weight,
     /// Whether it is a sentence, which may be broken into lines; an identifier or a name may not.
     pub(super) is_prose: bool,
+}
+
+impl Fact {
+    /// The lines that it is worth: one for each step of an advice.
+    pub(super) fn lines(&self) -> Vec<&str> {
+        if self.is_prose { steps(&self.value) } else { vec![&self.value] }
+    }
 }
 
 const STALE_MEANS: &str = "Until it answers again, all dates from this source are those of its last complete read, and notices go on by them. What was rotated or made since then is not known here.";
@@ -86,6 +94,9 @@ impl Facts {
     fn of_subject(&mut self, notice: &Notice, stationery: &Stationery, now: Timestamp) {
         match &notice.subject {
             Subject::Credential { label, holder_enabled, successor, .. } => {
+                if let Some(due) = notice.due_by.filter(|_| notice.key.kind == NoticeKind::RotationDue) {
+                    self.add("Replace by", when::local(due, stationery.zone));
+                }
                 match notice.key.expires_at {
                     Some(end) => self.add(ends(end, now), when::local(end, stationery.zone)),
                     None => self.add("Ends", "never"),

@@ -119,7 +119,7 @@ fn card(item: &Item) -> Markup {
         tr { td style="padding:0 16px" {
             table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" {
                 @for fact in key {
-                    tr valign="top" { td class="d" width="96" style=(NAME) { (fact.name) } td class="i" style=(BODY) { (value(fact)) } }
+                    tr valign="top" { td class="d" width="96" style=(NAME) { (fact.name) } td class="i" style=(BODY) { (in_steps(fact)) } }
                 }
             }
         } }
@@ -182,6 +182,14 @@ fn compact(group: &Group) -> Markup {
     sheet(&rows)
 }
 
+fn in_steps(fact: &Fact) -> Markup {
+    let lines = fact.lines();
+    match lines.len() {
+        1 => value(fact),
+        _ => html! { @for (index, step) in lines.into_iter().enumerate() { @if index > 0 { br; } (step) } },
+    }
+}
+
 fn named(fact: &Fact) -> Markup {
     html! { (fact.name) ": " (value(fact)) }
 }
@@ -223,5 +231,64 @@ pub(super) fn ink(tone: Tone) -> &'static str {
         Tone::Alarm => "#ffffff",
         Tone::Task => "#2b1e00",
         Tone::Calm => "#1f4a2e",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// WCAG 2.2, relative luminance.
+    fn luminance(colour: &str) -> f64 {
+        let digits: String = match colour.trim_start_matches('#') {
+            short if short.len() == 3 => short.chars().flat_map(|digit| [digit, digit]).collect(),
+            long => long.to_owned(),
+        };
+        let part = |at: usize| {
+            let part = f64::from(u8::from_str_radix(&digits[at..at + 2], 16).unwrap()) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+    }
+
+    #[track_caller]
+    fn check(ink: &str, ground: &str) {
+        let (a, b) = (luminance(ink), luminance(ground));
+        let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+        assert!(contrast >= 4.5, "{ink} on {ground}: {contrast:.2}");
+    }
+
+    /// The value of a property in the dark rules of a class.
+    fn dark(class: &str, property: &str) -> String {
+        let rule = STYLE.split(&format!(".{class}{{")).nth(1).unwrap();
+        let rule = rule.split('}').next().unwrap();
+        let mut values = rule.split(';').filter_map(|declaration| declaration.split_once(':'));
+        values.find(|(name, _)| *name == property).unwrap().1.replace("!important", "")
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_in_light_and_in_dark() {
+        for tone in [Tone::Alarm, Tone::Task, Tone::Calm] {
+            check(ink(tone), band(tone));
+            check(&dark(class(tone), "color"), &dark(class(tone), "background"));
+        }
+        for ground in ["#ffffff", "#f2f4f6"] {
+            ["#1f2328", "#57606a", "#0b57d0"].into_iter().for_each(|ink| check(ink, ground));
+        }
+        for ground in ["g", "c"] {
+            ["i", "d", "l"].into_iter().for_each(|ink| check(&dark(ink, "color"), &dark(ground, "background")));
+        }
+        check("#ffffff", "#0b57d0");
+        check(&dark("b a", "color"), &dark("b", "background"));
+        check("#513c06", "#fff3cd");
+        check(&dark("e", "color"), &dark("e", "background"));
+    }
+
+    #[test]
+    fn nothing_that_word_cannot_lay_out_and_nothing_that_is_fetched() {
+        let page = page("title", "glimpse", &paragraph("text"), &["see https://example.ca".to_owned()]);
+        for unknown in ["flex", "grid", "url(", "<img", "<link", "src=", "position:", "float:", "@import"] {
+            assert!(!page.contains(unknown), "{unknown}");
+        }
     }
 }

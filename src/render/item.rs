@@ -75,12 +75,11 @@ impl<'a> Told<'a> {
         }
         let first: Vec<&str> =
             self.told.iter().filter(|team| !self.is_added(team)).map(|team| stationery.team_name(team)).collect();
-        let whose = if first.is_empty() {
-            "nobody else is told".to_owned()
-        } else {
-            format!("it is for {} to do", first.join(", "))
+        let whose = match first.is_empty() {
+            true => "Nobody else is told of it.".to_owned(),
+            false => format!("It is for {} to do.", first.join(", ")),
         };
-        Some(readable(&format!("Escalated to you, who are told from {} on; {whose}.", escalation.at)))
+        Some(readable(&format!("Escalated to you, from {} on. {whose}", escalation.at)))
     }
 }
 

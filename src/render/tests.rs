@@ -140,7 +140,7 @@ fn notice(kind: NoticeKind) -> Notice {
             closes: Families::default(),
         },
         crossed_at: now(),
-        due_by: (!is_source).then(|| at(end)),
+        due_by: (!is_source).then(|| at(if kind == N::RotationDue { "2026-12-05T18:00:00Z" } else { end })),
         urgent: false,
         subject,
         reason: reason.to_owned(),
@@ -174,19 +174,31 @@ fn many(count: usize) -> Vec<Notice> {
 
 /// One that has ended, one that was escalated, one that retires, one that is over.
 fn morning() -> Vec<Notice> {
+    let named = |kind, name: &str, what: &str| {
+        let mut notice = notice(kind);
+        if let Subject::Credential { holder, label, .. } = &mut notice.subject {
+            (*holder, *label) = (Text::clean(name), Text::clean(what));
+        }
+        notice
+    };
+    let expired = named(NoticeKind::Expired, "carrier-status-export", "nightly job");
     let mut escalated = notice(NoticeKind::Expiring);
+    escalated.key.expires_at = Some(at("2026-11-24T18:00:00Z"));
+    escalated.due_by = escalated.key.expires_at;
+    escalated.reason =
+        "3d threshold crossed on 2026-11-21; escalated to CCaaS Azure Operations, who are told from 3d on".to_owned();
     escalated.key.step = Step::Before(Threshold::Before(Period::days(3)));
     escalated.key.team = TeamId::new("ccaas");
     escalated.told = vec![TeamId::new("idim"), TeamId::new("ccaas")];
     escalated.escalation = Some(Escalation { at: "3d".parse().unwrap(), teams: vec![TeamId::new("ccaas")] });
-    let mut retiring = notice(NoticeKind::Retiring);
+    let mut retiring = named(NoticeKind::Retiring, "sec_partner_v1", "Partner API A");
     if let Subject::Credential { rotation, .. } = &mut retiring.subject {
         let why = "the new one (ends 2027-05-20) is valid since 2026-11-01, the old one still runs until 2026-11-28; \
                    the old one: not used for 9 days (last used on 2026-11-12), safe to let go";
         let since = Some(at("2026-11-19T16:00:00Z"));
         *rotation = Some(Rotation { state: "retire_ready", since, why: why.to_owned() });
     }
-    vec![notice(NoticeKind::Expired), escalated, retiring, notice(NoticeKind::Resolved)]
+    vec![expired, escalated, retiring, named(NoticeKind::Resolved, "invoice-archive", "signing key")]
 }
 
 fn digest_of(notices: &[Notice]) -> Letter {

@@ -20,7 +20,8 @@ pub(super) fn digest(digest: &Digest) -> String {
     if !digest.glance.is_empty() {
         out.push('\n');
         for item in digest.glance {
-            entry(&mut out, item.tone.mark(), &format!("{}: {}", item.headline, item.in_short()));
+            let mark = format!("{:<3}", item.tone.mark());
+            hanging(&mut out, &mark, "   ", &format!("{}: {}", item.headline, item.in_short()), true);
         }
         if digest.beyond_glance > 0 {
             line(&mut out, &format!("   and {} more below", digest.beyond_glance));
@@ -37,7 +38,7 @@ pub(super) fn digest(digest: &Digest) -> String {
         escalated(&mut out, &group.items[0]);
         shared.for_each(|shared| fact(&mut out, shared));
         for item in group.items {
-            entry(&mut out, "*", &item.title);
+            line(&mut out, &format!("* {}", item.title));
             group
                 .own(item)
                 .for_each(|own| hanging(&mut out, &format!("  {}: ", own.name), "    ", &own.value, own.is_prose));
@@ -74,12 +75,11 @@ pub(super) fn heading(out: &mut String, mark: &str, text: &str) {
 
 fn fact(out: &mut String, fact: &Fact) {
     let name = format!("{:COLUMN$}", format!("{}:", fact.name));
-    hanging(out, &name, &" ".repeat(COLUMN), &fact.value, fact.is_prose);
-}
-
-/// A mark, and what it marks beside it.
-pub(super) fn entry(out: &mut String, mark: &str, text: &str) {
-    line(out, &format!("{mark:<2} {text}"));
+    let column = " ".repeat(COLUMN);
+    for (index, step) in fact.lines().into_iter().enumerate() {
+        let (first, others) = if index == 0 { (&name, column.clone()) } else { (&column, format!("{column}   ")) };
+        hanging(out, first, &others, step, fact.is_prose);
+    }
 }
 
 /// A sentence, every line of it behind `indent`.

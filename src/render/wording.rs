@@ -135,6 +135,20 @@ fn rotate(kind: Option<Kind>) -> &'static str {
     }
 }
 
+/// Advice in its steps, if it has any: `1. Do this. 2. Do that.`
+pub(super) fn steps(advice: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let mut rest = advice;
+    for number in 2.. {
+        let next = rest.find(&format!(" {number}. ")).filter(|_| advice.starts_with("1. "));
+        let Some(at) = next else { break };
+        steps.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    steps.push(rest);
+    steps
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +160,16 @@ mod tests {
                 assert!(wording(*notice, Some(*kind)).advice.len() > 20, "{notice} {kind}");
             }
         }
+    }
+
+    #[test]
+    fn advice_falls_into_its_steps() {
+        assert_eq!(
+            steps("1. Do this. 2. Do that, in 3 days. 3. Look."),
+            ["1. Do this.", "2. Do that, in 3 days.", "3. Look."]
+        );
+        assert_eq!(steps("Just 2. this"), ["Just 2. this"]);
+        assert_eq!(steps(rotate(None)).len(), 4);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod outage;
 mod restart;
 mod routing;
 mod schedule;
+mod summary;
 mod support;
 mod tidy;
 mod year;

@@ -138,26 +138,24 @@ fn rich(summary: &Page) -> String {
     page(&summary.subject, &summary.word, &body, &summary.footer)
 }
 
-/// The distance in the colour of its urgency, the line of time beneath it; beside both, what it is.
+/// The distance in the colour of its urgency and what it is, the line of time beneath it; each as wide as a phone.
 fn rows_of_ends(ends: &[End]) -> Markup {
+    let chip = |end: &End| {
+        let (ground, ink) = (band(end.tone), ink(end.tone));
+        format!("font:bold 12px/18px Segoe UI,Arial,sans-serif;padding:1px 6px;background:{ground};color:{ink}")
+    };
     html! {
-        tr { td style="padding:8px 12px" {
-            table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" {
-                tr valign="bottom" { td class="d" width="200" style=(MONO) { (SCALE.replace(' ', "\u{a0}")) } td {} }
-                @for end in ends {
-                    tr valign="top" {
-                        td width="200" style="padding:4px 12px 4px 0" {
-                            span class=(class(end.tone)) style={ "font:bold 12px/18px Segoe UI,Arial,sans-serif;padding:1px 6px;background:" (band(end.tone)) ";color:" (ink(end.tone)) } { (end.distance) }
-                            br;
-                            span class="d" style=(MONO) { (end.bar) }
-                        }
-                        td class="i" style={ (BODY) ";padding:4px 0" } {
-                            b { (end.holder) } br; (end.which)
-                            @if !end.at.is_empty() { br; span class="d" style=(SMALL) { (end.at) } }
-                        }
-                    }
-                }
-            }
-        } }
+        tr { td class="d" style={ (MONO) ";padding:8px 16px 0 16px" } { (SCALE.replace(' ', "\u{a0}")) } }
+        @for end in ends {
+            tr { td class="i" style={ (BODY) ";padding:4px 16px 8px 16px" } {
+                span class="d" style=(MONO) { (end.bar) } " "
+                span class=(class(end.tone)) style=(chip(end)) { (end.distance) }
+                br;
+                b { (end.holder) }
+                br;
+                (end.which)
+                @if !end.at.is_empty() { br; span class="d" style=(SMALL) { (end.at) } }
+            } }
+        }
     }
 }
