@@ -35,6 +35,15 @@ fn worst() -> [String; 6] {
 }
 
 #[test]
+fn a_long_digest_says_once_what_is_true_of_all() {
+    let mut notices = different(24);
+    notices.push(notice(NoticeKind::Expired));
+    let letter = digest_of(&notices);
+    insta::assert_snapshot!("long_text", format!("Subject: {}\n\n{}", letter.subject, letter.text));
+    insta::assert_snapshot!("long_html", letter.html.replace("><", ">\n<"));
+}
+
+#[test]
 fn a_hundred_ordinary_notices_are_all_told_with_all_their_facts() {
     let notices = different(100);
     assert!(weight(&notices) < 100_000, "{}", weight(&notices));
