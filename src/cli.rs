@@ -6,7 +6,9 @@ mod demo;
 mod exit;
 mod forecast;
 mod live;
+mod manual;
 mod once;
+mod progress;
 #[cfg(feature = "demo")]
 mod quarter;
 mod run;
@@ -61,6 +63,16 @@ enum Command {
     /// Try the way to the inboxes
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Print the completions of a shell, to be sourced or put where it looks for them
+    #[command(after_help = "For example: expiry-watch completions bash > /etc/bash_completion.d/expiry-watch")]
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page, or write those of all commands into a folder
+    #[command(after_help = "For example: expiry-watch man | man -l -")]
+    Man {
+        /// Write one page a command here
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// Exit with 0 when /health answers 200 (for a container without a shell)
     Healthcheck(HealthArguments),
     /// Run the service against a simulated tenant: nothing to set up
@@ -212,6 +224,8 @@ pub fn run(arguments: Arguments) -> Exit {
             Command::Once(arguments) => once::run(arguments).await,
             Command::Check(arguments) => check::run(arguments).await,
             Command::Forecast(arguments) => forecast::run(arguments).await,
+            Command::Completions { shell } => manual::completions(shell),
+            Command::Man { dir } => manual::man(dir.as_deref()),
             Command::Config(ConfigCommand::Check(arguments)) => small::config_check(&arguments),
             Command::Mail(MailCommand::Test(arguments)) => small::mail_test(&arguments).await,
             Command::Healthcheck(arguments) => small::healthcheck(&arguments).await,

@@ -1,7 +1,7 @@
 //! What `check` and `forecast` share: everything read as it is now, over what the state remembers; nothing is sent or written.
 
-use super::Exit;
 use super::setup::{self, fail, state_failed};
+use super::{Exit, progress};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cycle::{Cycle, Polled};
@@ -29,7 +29,9 @@ impl Live {
         let sources = setup::sources(config, clock)?;
         let Remembered { known, ledger, notified } = Remembered::of(config, &sources).await?;
         let mut cycle = Cycle::new(config, None, sources, clock.clone(), known);
-        let polled = cycle.poll(Patience::SHORT, None).await.map_err(|error| fail(Exit::State, error))?;
+        let asked = cycle.sources().to_vec();
+        let polled = progress::shown(&asked, clock, cycle.poll(Patience::SHORT, None)).await;
+        let polled = polled.map_err(|error| fail(Exit::State, error))?;
         Ok(Self { cycle, ledger, notified, polled })
     }
 
@@ -101,7 +103,8 @@ pub struct Screen {
 pub fn print(write: impl FnOnce(&mut StdoutLock<'_>, &Screen) -> std::io::Result<()>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(160);
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let width = asked.or_else(|| Some(usize::from(terminal_size::terminal_size_of(&out)?.0.0))).unwrap_or(160);
     match write(&mut out, &Screen { width, colour }).and_then(|()| out.flush()) {
         // Whoever reads has seen enough (`| head`).
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
