@@ -221,9 +221,55 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a secret is never written in the file",
     ),
     (
-        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", username = \"u\", auth = \"xoauth2\" }",
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", username = \"u\" }",
+        "mail.transport.username",
+        "found \"u\": a plain mail address is wanted",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", password = { env = \"P\" } }",
+        "mail.transport.password",
+        "which takes a token from [azure]: remove it",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", password = \"hunter2\" }",
+        "mail.transport.password",
+        "remove it",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"oauth2\" }",
         "mail.transport.auth",
-        "`auth = \"xoauth2\"` is not built into this version yet",
+        "one of password, xoauth2",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"oauth2\", password = \"hunter2\" }",
+        "mail.transport.password",
+        "a secret is never written in the file",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", tls = \"none\" }",
+        "mail.transport.tls",
+        "the token of `auth = \"xoauth2\"` would cross the network",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", tls = \"none\", allow_plaintext = true }",
+        "mail.transport.tls",
+        "the token of `auth = \"xoauth2\"` would cross the network",
+    ),
+    ("[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\" }", "mail.transport.mailbox", "is missing"),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"somebody\" }",
+        "mail.transport.mailbox",
+        "found \"somebody\": a plain mail address is wanted",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"a@example.ca\", graph_url = \"http://graph.example.ca\" }",
+        "mail.transport.graph_url",
+        "plain http is accepted for loopback hosts only",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"a@example.ca\", host = \"h\" }",
+        "mail.transport.host",
+        "unknown key",
     ),
     (
         "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"u:hunter2@smtp.example.ca\" }",
