@@ -14,5 +14,6 @@ mod routing;
 mod schedule;
 mod support;
 mod tidy;
+mod transports;
 mod vault;
 mod year;
