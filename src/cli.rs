@@ -5,6 +5,8 @@ mod check;
 mod demo;
 mod exit;
 mod once;
+#[cfg(feature = "demo")]
+mod quarter;
 mod run;
 mod setup;
 mod small;
@@ -58,7 +60,7 @@ impl Command {
         match self {
             Self::Run(_) => true,
             #[cfg(feature = "demo")]
-            Self::Demo(_) => true,
+            Self::Demo(arguments) => !arguments.quarter,
             _ => false,
         }
     }
@@ -134,6 +136,9 @@ pub struct DemoArguments {
     /// Where the status page is served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
+    /// Tell a quarter of a year in fast motion instead: each day on which somebody was told, and why
+    #[arg(long)]
+    pub quarter: bool,
 }
 
 /// Logs to stderr, as the environment asks. What runs for long tells its story; the others print what they have to say.

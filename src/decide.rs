@@ -166,17 +166,20 @@ impl<'a> Bench<'a> {
         let now = self.calendar.now;
         let route = self.router.route(&entry.credential);
         let successor = succession::successor(index, siblings, route.treatment.successor, now);
+        let covered_since =
+            successor.and_then(|_| succession::covered_since(index, siblings, route.treatment.successor, now));
         let mut conditions = conditions::conditions(entry, &self.issued, self.world.policy, self.calendar);
+        let agreement = self.directory.compare(entry, &self.router, self.calendar);
         let place = Place {
             covered: successor.is_some(),
-            old_use: successor
-                .map(|new| self.usage.of_old(&entry.credential, &siblings[new].credential))
-                .unwrap_or_default(),
+            covered_since,
+            old_use: successor.map(|_| self.usage.of_old(&entry.credential, covered_since)).unwrap_or_default(),
             newest: route.treatment.rotate_every.is_some()
                 && successor.is_none()
                 && rotation::is_newest(index, siblings, route.treatment.successor, now),
-            told_by: match self.directory.compare(entry, &self.router, self.calendar) {
-                Agreement::Unknown => None,
+            compared: agreement.compared(),
+            told_by: match agreement {
+                Agreement::Unmarked | Agreement::Unread => None,
                 Agreement::Same(index) => self.tells_for(index, &route),
                 Agreement::Differs { since, reason } => {
                     conditions.push(Condition::date_mismatch(since, reason));

@@ -29,6 +29,7 @@ mod listing;
 pub mod mail;
 mod nodes;
 pub mod pages;
+pub mod quarter;
 pub mod scenario;
 mod send_mail;
 mod sign_in;

@@ -15,6 +15,7 @@ use crate::inventory::Inventory;
 use crate::sources::{Source, Surroundings};
 use crate::store::Store;
 use jiff::{SignedDuration, Timestamp};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,9 @@ const ROTATED_AFTER: Duration = Duration::from_secs(45);
 const INSTALLED_AFTER: Duration = Duration::from_secs(75);
 
 pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
+    if arguments.quarter {
+        return super::quarter::run(Clock::System.now()).await;
+    }
     let clock = Clock::System;
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
     let certcentral = scenario::certificates(clock.now());
@@ -36,7 +40,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let options = Options { nodes: scenario::nodes(&certcentral), certcentral, vault, ..Options::default() };
     let tenant = Tenant::start(directory, options).await.map_err(cannot)?;
     let folder = Folder::new().map_err(cannot)?;
-    let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
+    let config = configuration(&tenant, &folder.0, arguments.listen).map_err(|why| fail(Exit::Configuration, why))?;
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
     let sources =
         Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
@@ -69,7 +73,7 @@ fn introduce(arguments: &DemoArguments) {
 }
 
 /// The shipped demo configuration, pointed at the tenant.
-fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> Result<Config, String> {
+pub(super) fn configuration(tenant: &Tenant, folder: &Path, listen: SocketAddr) -> Result<Config, String> {
     let mut config = config::parse(include_str!("../../config/demo.toml"), "the demo's configuration")
         .map_err(|problems| problems.to_string())?;
     let here = |url: String| Url::parse(&url).map_err(|error| error.to_string());
@@ -104,8 +108,8 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
         (smtp.host, smtp.port) = (tenant.smtp_addr().ip().to_string(), tenant.smtp_addr().port());
     }
     config.state = State::Sqlite(folder.join("demo.db"));
-    config.http.listen = arguments.listen;
-    config.http.public_url = Some(here(format!("http://{}", arguments.listen))?);
+    config.http.listen = listen;
+    config.http.public_url = Some(here(format!("http://{listen}"))?);
     Ok(config)
 }
 
@@ -146,10 +150,10 @@ async fn install(tenant: Arc<Tenant>, clock: Clock) {
 }
 
 /// A folder of our own, removed with all that is in it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> std::io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         let path = std::env::temp_dir().join(format!("expiry-watch-demo-{}", uuid::Uuid::new_v4()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;

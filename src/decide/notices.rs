@@ -120,6 +120,7 @@ impl Desk<'_> {
             (Closing::Mended(Family::Trust), _) => "what is served is trusted again".to_owned(),
             (Closing::Mended(Family::Deployment), _) => "what is served is the newest that was issued".to_owned(),
             (Closing::Mended(Family::Agreement), _) => "the vault and the directory agree again".to_owned(),
+            (Closing::Unmarked, _) => "the vault no longer says what it keeps, or until when".to_owned(),
             (Closing::Unused, _) => "it has not been used lately: its consumer has moved".to_owned(),
             (Closing::Mended(_), _) => "it can be read again".to_owned(),
             (Closing::Rotated, _) => "rotated: a newer one has taken over".to_owned(),

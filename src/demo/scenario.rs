@@ -43,7 +43,7 @@ pub fn mission(now: Timestamp) -> Directory {
 }
 
 /// How long DigiCert issues for, in days.
-const LIFE: i64 = 199;
+pub(super) const LIFE: i64 = 199;
 
 /// What DigiCert has issued to the place.
 ///
@@ -116,7 +116,7 @@ pub fn nodes(central: &CertCentral) -> Vec<(String, Bundle)> {
 }
 
 /// The date in UTC so many days from `now`; past the end of time stays there.
-fn day_of(now: Timestamp, days: i64) -> Date {
+pub(super) fn day_of(now: Timestamp, days: i64) -> Date {
     let at = now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
     at.to_zoned(TimeZone::UTC).date()
 }
