@@ -86,7 +86,7 @@ pub enum Fate {
 /// After a failure that may pass: when to try again, or that it is too late for that.
 ///
 /// `jitter`, from 0 to 1, spreads the attempts over half of each pause. `asked` is how long the server wants to be left alone; that
-/// can make a pause longer, and never shorter.
+/// can make a pause longer, up to an hour, and never shorter.
 #[must_use]
 pub fn after_passing_failure(parcel: &Parcel, why: Text, now: Timestamp, jitter: f64, asked: Duration) -> Fate {
     let age = now.duration_since(parcel.draft.enqueued_at);
@@ -95,15 +95,17 @@ pub fn after_passing_failure(parcel: &Parcel, why: Text, now: Timestamp, jitter:
             why: Text::clean(&format!("given up after {} days: {why}", TRIED_FOR.as_hours() / 24)),
         };
     }
-    let pause = pause(parcel.attempts).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0).max(asked);
+    let pause = pause(parcel.attempts).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0).max(asked.min(LONGEST));
     let until = now.saturating_add(SignedDuration::try_from(pause).unwrap_or(SignedDuration::ZERO));
     Fate::Deferred { until: until.unwrap_or(Timestamp::MAX), why }
 }
 
+/// The longest pause between two attempts, without jitter.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// 1 min, 2 min, 4 min, ... 1 h, without jitter.
 fn pause(attempts: u32) -> Duration {
     const SHORTEST: Duration = Duration::from_secs(60);
-    const LONGEST: Duration = Duration::from_secs(3600);
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(SHORTEST)
         .with_max_delay(LONGEST)
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_more_time_gets_it_and_one_that_asks_for_less_does_not_hurry_us() {
         let now = parcel(0).draft.enqueued_at;
-        for (asked, pause) in [(5, 60), (60, 60), (600, 600)] {
+        for (asked, pause) in [(5, 60), (60, 60), (600, 600), (u64::MAX, 3600)] {
             let asked = Duration::from_secs(asked);
             let fate = after_passing_failure(&parcel(0), Text::default(), now, 0.0, asked);
             let until = now + SignedDuration::from_secs(pause);

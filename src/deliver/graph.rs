@@ -78,7 +78,7 @@ impl Graph {
             )));
         }
         if let Some(pause) = self.busy() {
-            let why = format!("{self} asked to be left alone for another {} s", pause.as_secs());
+            let why = format!("{self}: left alone for another {} s, as was asked", pause.as_secs());
             return Err(SendError::Busy { why, pause });
         }
         let sent = match tokio::time::timeout(self.deadline, self.hand_over(raw)).await {

@@ -1,8 +1,9 @@
 //! Mail through Exchange Online: by Graph, and by SMTP with a token. What comes in between, is waited out or put right, and arrives.
 
+use crate::desk::{Desk, assert_json_lines};
 use crate::support::{Mail, ONE_TEAM, OPS, Place, Process, TestWatcher, at_eight, mails};
 use expiry_watch::deliver::{Step, Transport};
-use expiry_watch::demo::{Directory, Fault, MailFault, MailOptions, Place as Spot, Secret};
+use expiry_watch::demo::{Directory, Fault, MailFault, MailOptions, Place as Spot, Secret, Tenant};
 use expiry_watch::domain::Text;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -60,13 +61,13 @@ impl Way {
     }
 
     /// A permission is taken away, or granted.
-    fn permit(self, place: &Place, permitted: bool) {
+    fn permit(self, tenant: &Tenant, permitted: bool) {
         match self {
-            Self::Smtp => place.tenant.mail_faults().refuse_tokens(!permitted),
-            Self::Graph if permitted => place.tenant.faults().heal(Spot::SendMail),
+            Self::Smtp => tenant.mail_faults().refuse_tokens(!permitted),
+            Self::Graph if permitted => tenant.faults().heal(Spot::SendMail),
             Self::Graph => {
                 let fault = Fault::Refusal { status: 403, code: "ErrorAccessDenied" };
-                place.tenant.faults().always(Spot::SendMail, fault);
+                tenant.faults().always(Spot::SendMail, fault);
             }
         }
     }
@@ -124,7 +125,7 @@ async fn a_missing_permission_pauses_all_mail_says_what_to_grant_and_heals_by_it
         place.set("2026-11-20T15:30:00Z");
         let mut loops = Process::start(&place).await.into_loops();
         loops.tick().await;
-        way.permit(&place, false);
+        way.permit(&place.tenant, false);
         place.clock.set(at_eight("2026-11-21"));
         loops.tick().await;
         // With the token of the first try, and, where it is the token that is refused, with a new one.
@@ -137,7 +138,7 @@ async fn a_missing_permission_pauses_all_mail_says_what_to_grant_and_heals_by_it
             loops.tick().await;
         }
         assert_eq!(way.visits(&place), tried, "paused is paused");
-        way.permit(&place, true);
+        way.permit(&place.tenant, true);
         place.clock.advance(SignedDuration::from_mins(3));
         loops.tick().await;
         let told = |who: &str| format!("2026-11-21 {who}: expiring 7d");
@@ -258,5 +259,44 @@ async fn a_hundred_addresses_are_told_without_a_throttle_ever_saying_no() {
         assert!(rows.recent.iter().all(|row| row.attempts == 1), "{way:?}");
         let took = watcher.place.clock.now().duration_since(at_eight("2026-11-21"));
         assert!((200..300).contains(&took.as_secs()), "{way:?}: {took}");
+    }
+}
+
+#[tokio::test]
+async fn the_program_sends_both_ways_and_its_log_of_everything_holds_no_token_and_no_address() {
+    for way in BOTH {
+        let mailbox = Some(MAILBOX.to_owned());
+        let mut desk = Desk::with(directory(), "", |options| options.mail.mailbox = mailbox).await;
+        let graph = desk.tenant.graph_url();
+        let keys = match way {
+            Way::Graph => format!("type = \"graph\"\nmailbox = \"{MAILBOX}\"\ngraph_url = \"{graph}\"\n"),
+            Way::Smtp => {
+                let port = desk.tenant.smtp_addr().port();
+                format!("type = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nauth = \"xoauth2\"\n")
+            }
+        };
+        desk.reconfigure(|config| {
+            let (before, rest) = config.split_once("[mail.transport]\n").unwrap();
+            format!("{before}[mail.transport]\n{keys}[teams.ccaas]{}", rest.split_once("[teams.ccaas]").unwrap().1)
+        });
+        let done = desk.run(&["mail", "test", "--team", "ccaas"]).await;
+        assert_eq!((done.code, desk.tenant.mailbox().len()), (0, 2), "{way:?}: {}", done.err);
+        desk.set("EXPIRY_WATCH_LOG", "trace");
+        desk.set("EXPIRY_WATCH_LOG_FORMAT", "json");
+        // One refusal on the way, so that errors are seen, too.
+        match way {
+            Way::Graph => desk.tenant.faults().next(Spot::SendMail, Fault::Unauthorized),
+            Way::Smtp => desk.tenant.mail_faults().next(MailFault::SignIn("535 5.7.3 no".to_owned())),
+        }
+        let done = desk.run(&["mail", "test", "--team", "ccaas"]).await;
+        assert_eq!((done.code, desk.tenant.mailbox().len()), (0, 4), "{way:?}: {}", done.err);
+        assert!(assert_json_lines(&done.err) > 5, "{}", done.err);
+        assert!(!done.err.contains(OPS) && !done.err.contains(MAILBOX), "an address stands in the log: {}", done.err);
+        way.permit(&desk.tenant, false);
+        let done = desk.run(&["mail", "test", "--team", "ccaas"]).await;
+        assert!(
+            done.code == 4 && done.err.contains("the mail system refuses us") && done.err.contains("grant"),
+            "{done:?}"
+        );
     }
 }

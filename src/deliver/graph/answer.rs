@@ -7,6 +7,9 @@ use crate::http::Explanation;
 use reqwest::StatusCode;
 use std::time::Duration;
 
+/// For how long Graph is left alone after a 429 that does not say it.
+const CROWDED: Duration = Duration::from_secs(60);
+
 #[derive(Debug)]
 pub(super) enum Answer {
     /// Graph has taken the responsibility for the message.
@@ -32,6 +35,8 @@ impl Answer {
         let code = said.code.as_deref().unwrap_or_default();
         let advice = advice(status.as_u16(), code);
         let why = format!("{server}: {}{advice}", said.line(status));
+        // Whoever is turned away for coming too often does not come back at once with the next message.
+        let pause = pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(CROWDED));
         Err(match (meaning(status.as_u16(), code), pause) {
             (Meaning::Later, Some(pause)) => SendError::Busy { why, pause },
             (Meaning::Later, None) => SendError::Deferred(why),

@@ -82,7 +82,7 @@ async fn each_refusal_means_what_it_means_and_names_the_server_but_no_address() 
             "403 ErrorAccessDenied, request-id r-1; grant Mail.Send to the application",
         ),
         (404, "", "ErrorInvalidUser", "paused", "404 ErrorInvalidUser, request-id r-1; there is no such mailbox"),
-        (429, "", "ApplicationThrottled", "later", "429 ApplicationThrottled, request-id r-1"),
+        (429, "", "ApplicationThrottled", "in 60 s", "429 ApplicationThrottled, request-id r-1"),
         (429, "retry-after: 90\r\n", "ApplicationThrottled", "in 90 s", "429 ApplicationThrottled, request-id r-1"),
         (503, "retry-after: 5\r\n", "x", "in 5 s", "503 x, request-id r-1"),
         (504, "retry-after: 999999\r\n", "x", "in 3600 s", "504 x, request-id r-1"),
@@ -147,7 +147,7 @@ async fn graph_is_left_alone_for_as_long_as_it_asked_whatever_is_sent_meanwhile(
     assert!(send(&graph).await.is_err());
     manual.advance(SignedDuration::from_secs(30));
     let Err(SendError::Busy { why, pause }) = send(&graph).await else { panic!("still busy") };
-    assert_eq!((why.as_str(), pause.as_secs()), ("127.0.0.1 asked to be left alone for another 60 s", 60));
+    assert_eq!((why.as_str(), pause.as_secs()), ("127.0.0.1: left alone for another 60 s, as was asked", 60));
     assert_eq!(server.asked("/sendMail").len(), 1);
     manual.advance(SignedDuration::from_secs(60));
     assert_eq!(send(&graph).await, Ok(()));
