@@ -61,7 +61,7 @@ async fn send(
     let fault = site.faults.meet(Place::SendMail);
     // These lose the answer, not the message: the sender cannot know.
     let only_answer = matches!(fault, None | Some(Fault::Slow(_) | Fault::Silence | Fault::CutOff));
-    if only_answer && let Err(refusal) = desk.take(&mailbox, &headers, body).await {
+    if only_answer && let Some(refusal) = desk.take(&mailbox, &headers, body).await {
         return refusal;
     }
     match answers::get_through(fault).await {
@@ -71,8 +71,9 @@ async fn send(
 }
 
 impl Desk {
-    async fn take(&self, mailbox: &str, headers: &HeaderMap, body: Body) -> Result<(), Response> {
-        let refuse = |status, code, said| Err(answers::refusal(status, code, said, None));
+    /// Keeps the message, or gives the refusal.
+    async fn take(&self, mailbox: &str, headers: &HeaderMap, body: Body) -> Option<Response> {
+        let refuse = |status, code, said| Some(answers::refusal(status, code, said, None));
         let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
             return refuse(413, "RequestEntityTooLarge", "The request is too large.");
         };
@@ -97,10 +98,12 @@ impl Desk {
             );
         }
         let now = options.clock.now();
-        self.throttle.admit(now).map_err(|seconds| answers::too_many_requests(Some(seconds)))?;
+        if let Err(seconds) = self.throttle.admit(now) {
+            return Some(answers::too_many_requests(Some(seconds)));
+        }
         let (raw, user) = (Bytes::from(raw), Some(mailbox.to_owned()));
         self.mailbox.keep(Message { number: 0, at: now, from, to, raw, encrypted: false, user });
-        Ok(())
+        None
     }
 }
 

@@ -52,6 +52,15 @@ impl Way {
         TestWatcher::at(self.place(ONE_TEAM).await).await
     }
 
+    /// The digest of the day is written, and nobody has carried it yet.
+    async fn with_a_message_waiting(self) -> TestWatcher {
+        let mut watcher = self.watcher().await;
+        watcher.place.clock.set(at_eight("2026-11-21"));
+        watcher.process.poll().await;
+        watcher.process.notify().await;
+        watcher
+    }
+
     /// How often somebody came with mail.
     fn visits(self, place: &Place) -> usize {
         match self {
@@ -152,10 +161,7 @@ async fn a_missing_permission_pauses_all_mail_says_what_to_grant_and_heals_by_it
 #[tokio::test]
 async fn an_outage_is_waited_out_for_days_and_the_message_stays_the_same() {
     for way in BOTH {
-        let mut watcher = way.watcher().await;
-        watcher.place.clock.set(at_eight("2026-11-21"));
-        watcher.process.poll().await;
-        watcher.process.notify().await;
+        let mut watcher = way.with_a_message_waiting().await;
         watcher.tenant().graph_down(true);
         watcher.tenant().mail_faults().down(true);
         for _ in 0..72 {
@@ -176,10 +182,7 @@ async fn an_outage_is_waited_out_for_days_and_the_message_stays_the_same() {
 #[tokio::test]
 async fn without_the_sign_in_service_mail_waits_and_then_goes_out() {
     for way in BOTH {
-        let mut watcher = way.watcher().await;
-        watcher.place.clock.set(at_eight("2026-11-21"));
-        watcher.process.poll().await;
-        watcher.process.notify().await;
+        let mut watcher = way.with_a_message_waiting().await;
         watcher.tenant().faults().sign_in_down(true);
         let steps = watcher.process.deliver().await;
         assert!(matches!(steps[..], [Step::Deferred { .. }]), "{way:?}: {steps:?}");

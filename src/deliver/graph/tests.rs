@@ -10,18 +10,22 @@ const RAW: &[u8] =
     To: ccaas-ops@example.ca\r\nSubject: x\r\n\r\n.a dot, and \xc3\xa9\r\n";
 const ACCEPTED: Reply = Reply::Http(202, "", Vec::new());
 
-fn graph_of(mailbox: &str, server: &Server, clock: &Clock) -> Graph {
-    let config = config::GraphMail { mailbox: mailbox.parse().unwrap(), graph_url: server.url.clone() };
+fn graph_at(url: Url, mailbox: &str, server: &Server, clock: &Clock) -> Graph {
+    let config = config::GraphMail { mailbox: mailbox.parse().unwrap(), graph_url: url };
     let surroundings = Surroundings { authority_host: Some(server.url.to_string()) };
     let graph = Graph::connect(&config, &with_secret(SECRET_FILE), clock, &surroundings).unwrap();
     graph.with_deadline(Duration::from_secs(20))
+}
+
+fn graph_of(server: &Server, clock: &Clock) -> Graph {
+    graph_at(server.url.clone(), "expiry-watch@example.ca", server, clock)
 }
 
 /// A Graph of that script, with an authority beside it, and a transport to it.
 async fn place(script: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> (Server, Graph) {
     let both = move |ask: &Ask| if ask.path().ends_with("/token") { token(ask) } else { script(ask) };
     let server = Server::start(both).await;
-    let graph = graph_of("expiry-watch@example.ca", &server, &clock().0);
+    let graph = graph_of(&server, &clock().0);
     (server, graph)
 }
 
@@ -46,12 +50,7 @@ async fn the_exact_bytes_are_posted_to_the_mailbox_with_a_token_for_the_clouds_o
 #[tokio::test]
 async fn an_odd_mailbox_stays_one_piece_of_the_path_below_any_address_of_graph() {
     let server = Server::start(|ask| if ask.path().ends_with("/token") { token(ask) } else { ACCEPTED }).await;
-    let config = config::GraphMail {
-        mailbox: "a/b?c+d@example.ca".parse().unwrap(),
-        graph_url: server.url.join("proxy/graph").unwrap(),
-    };
-    let surroundings = Surroundings { authority_host: Some(server.url.to_string()) };
-    let graph = Graph::connect(&config, &with_secret(SECRET_FILE), &clock().0, &surroundings).unwrap();
+    let graph = graph_at(server.url.join("proxy/graph").unwrap(), "a/b?c+d@example.ca", &server, &clock().0);
     assert_eq!(send(&graph).await, Ok(()));
     assert_eq!(server.asked("/sendMail")[0].target, "/proxy/graph/v1.0/users/a%2Fb%3Fc+d@example.ca/sendMail");
 }
@@ -143,7 +142,7 @@ async fn graph_is_left_alone_for_as_long_as_it_asked_whatever_is_sent_meanwhile(
     })
     .await;
     let (clock, manual) = clock();
-    let graph = graph_of("expiry-watch@example.ca", &server, &clock);
+    let graph = graph_of(&server, &clock);
     assert!(send(&graph).await.is_err());
     manual.advance(SignedDuration::from_secs(30));
     let Err(SendError::Busy { why, pause }) = send(&graph).await else { panic!("still busy") };
@@ -190,7 +189,7 @@ async fn without_a_token_nothing_is_posted() {
             Reply::Http(status, "", if status == 401 { body.into() } else { Vec::new() })
         })
         .await;
-        let sent = send(&graph_of("expiry-watch@example.ca", &server, &clock().0)).await.unwrap_err();
+        let sent = send(&graph_of(&server, &clock().0)).await.unwrap_err();
         assert!(sent.to_string().contains(said), "{sent}");
         assert_eq!(matches!(sent, SendError::Paused(_)), paused, "{sent}");
         assert!(server.asked("/sendMail").is_empty());
