@@ -3,6 +3,7 @@
 //! The daemon, `once` and the tests turn the same crank; only who turns it and when differs. Each step ends in one transaction, so a
 //! pass may be broken off anywhere. Delivery is somebody else's.
 
+mod foresee;
 pub mod letters;
 
 use crate::clock::Clock;

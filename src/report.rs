@@ -1,14 +1,17 @@
-//! What `check` prints, and what the web shows of it: the inventory, and why each credential is or is not due.
+//! What `check` and `forecast` print, and what the web shows of it: the inventory, why each credential is or is not due, and what
+//! will be told of it.
 //!
 //! Pure: a [`View`] in, text out. Decides nothing; every status, verdict and sentence in it was decided before. Refuses to know
 //! who asks, and where the text goes.
 
+mod forecast;
 mod json;
 mod lifetimes;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use forecast::{ForecastReport, calendar as forecast_calendar, table as forecast_table};
 pub use json::{PIECE, Report, pieces};
 pub use table::table;
 

@@ -157,13 +157,28 @@ impl<'a> Directory<'a> {
 
     /// Who supersedes the credential at `index`.
     fn successor(&self, index: usize, router: &Router<'_>, now: Timestamp) -> Option<&'a Entry> {
+        let (first, siblings) = self.siblings(index);
+        let rule = router.route(&siblings[index - first].credential).treatment.successor;
+        succession::successor(index - first, siblings, rule, now).map(|sibling| &siblings[sibling])
+    }
+
+    /// The credential at `index` among all of its holder and kind, with the index of the first of these.
+    fn siblings(&self, index: usize) -> (usize, &'a [Entry]) {
         let entries = self.inventory.entries();
         let is_sibling = |entry: &Entry| super::are_siblings(entry, &entries[index]);
         let first = index - entries[..index].iter().rev().take_while(|entry| is_sibling(entry)).count();
         let after = entries[index..].iter().take_while(|entry| is_sibling(entry)).count();
-        let siblings = &entries[first..index + after];
-        let rule = router.route(&entries[index].credential).treatment.successor;
-        succession::successor(index - first, siblings, rule, now).map(|sibling| &siblings[sibling])
+        (first, &entries[first..index + after])
+    }
+
+    /// Everything that a comparison of what bears `mark` looks at.
+    pub fn looked_at(&self, mark: &Mark) -> impl Iterator<Item = &'a Entry> {
+        let named = match mark {
+            Mark { key_id: Some(key), .. } => self.by_key.get(key).copied().into_iter().collect(),
+            Mark { app_id: Some(app), .. } => self.by_app.get(app).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        named.into_iter().flat_map(|index| self.siblings(index).1)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The decision as a whole: life stories, and the promises it keeps for any world.
 
 mod certificates;
+mod decade;
 mod promises;
 mod rotation;
 mod stories;

@@ -7,6 +7,7 @@ mod certificates;
 mod cli;
 mod desk;
 mod facts;
+mod forecast;
 mod life;
 mod outage;
 mod restart;
