@@ -216,7 +216,9 @@ impl<'a> Bench<'a> {
     fn tells_for(&self, index: usize, route: &Route<'_>) -> Option<u32> {
         let told = self.lookup.router.route(&self.world.inventory.entries()[index].credential);
         let all_are = route.teams.iter().all(|team| told.teams.contains(team));
-        (told.treatment.ignore.is_none() && all_are).then(|| u32::try_from(index).ok())?
+        let escalation = &route.treatment.escalate;
+        let escalates_alike = escalation.is_none() || *escalation == told.treatment.escalate;
+        (told.treatment.ignore.is_none() && all_are && escalates_alike).then(|| u32::try_from(index).ok())?
     }
 
     fn state(&self, verdicts: &[Verdict], first: usize) -> Option<HolderState> {

@@ -84,7 +84,8 @@ impl Desk<'_> {
             .then(|| rotation::plan(credential, case.route.treatment, self.calendar))
             .flatten();
         let due_by = planned.map(|plan| plan.end).or(notice.due_by);
-        Notice { urgent, crossed_at, due_by, ..notice }
+        let escalation = told.escalation.map(|escalation| added(escalation, &case.route.teams));
+        Notice { urgent, crossed_at, due_by, escalation, ..notice }
     }
 
     fn escalated(&self, escalation: &Escalation) -> String {
@@ -151,6 +152,7 @@ impl Desk<'_> {
             environment: treatment.environment.clone(),
             runbook: treatment.runbook.clone(),
             told,
+            escalation: None,
             owners,
         }
     }
@@ -200,9 +202,16 @@ impl Desk<'_> {
             environment: None,
             runbook: None,
             told: teams,
+            escalation: None,
             owners: Box::default(),
         }
     }
+}
+
+/// The teams that are told by the escalation alone.
+fn added(escalation: &Escalation, anyway: &[TeamId]) -> Escalation {
+    let teams = escalation.teams.iter().filter(|team| !anyway.contains(team)).cloned().collect();
+    Escalation { at: escalation.at, teams }
 }
 
 /// What ends soon does not wait for the morning; that it is still expired a week later does.

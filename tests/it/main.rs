@@ -13,6 +13,7 @@ mod outage;
 mod restart;
 mod routing;
 mod schedule;
+mod summary;
 mod support;
 mod tidy;
 mod transports;
