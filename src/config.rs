@@ -22,12 +22,14 @@ pub mod zone;
 pub use assemble::{LARGEST_FILE, load, parse};
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError, SecretRef};
+pub(crate) use value::is_loopback;
 
 use crate::domain::{Address, Period, Policy, SourceName, Text};
 use crate::schedule::Cron;
 use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use thiserror::Error;
 use url::Url;
 
 /// A complete, valid configuration.
@@ -63,6 +65,21 @@ impl Config {
     }
 }
 
+/// What the configuration names cannot be used, as it turns out when it is to be used.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("{key}: {problem}")]
+pub struct Unusable {
+    /// The key path, or the environment variable.
+    pub key: String,
+    pub problem: String,
+}
+
+impl Unusable {
+    pub(crate) fn new(key: &str, problem: impl ToString) -> Self {
+        Self { key: key.to_owned(), problem: Text::clean(&problem.to_string()).to_string() }
+    }
+}
+
 /// When the loops run, in the zone of [`Policy::zone`].
 #[derive(Debug, Clone)]
 pub struct Schedule {
@@ -86,10 +103,10 @@ pub struct Http {
 }
 
 /// How the service signs in to Azure.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Azure {
     pub cloud: Cloud,
-    /// `None`: no `[azure]` section; an `entra` or `key_vault` source then is a problem.
+    /// `None`: no `[azure]` section; then whatever signs in to Azure is a problem.
     pub credential: Option<AzureCredential>,
 }
 
@@ -131,6 +148,17 @@ impl Cloud {
             Self::Public => "https://vault.azure.net",
             Self::UsGov | Self::UsDod => "https://vault.usgovcloudapi.net",
             Self::China => "https://vault.azure.cn",
+        }
+    }
+
+    /// What tokens for Exchange Online are asked for, whichever server takes the mail.
+    #[must_use]
+    pub fn exchange_audience(self) -> &'static str {
+        match self {
+            Self::Public => "https://outlook.office365.com",
+            Self::UsGov => "https://outlook.office365.us",
+            Self::UsDod => "https://outlook-dod.office365.us",
+            Self::China => "https://partner.outlook.cn",
         }
     }
 }
@@ -289,18 +317,46 @@ pub struct Mail {
 #[derive(Debug)]
 pub enum Transport {
     Smtp(Smtp),
+    Graph(GraphMail),
     Directory { path: PathBuf },
 }
 
-#[derive(Debug)]
+impl Transport {
+    /// Whether it takes its tokens from `[azure]`.
+    #[must_use]
+    pub fn signs_in_to_azure(&self) -> bool {
+        match self {
+            Self::Smtp(smtp) => matches!(smtp.login, Some(SmtpLogin::Xoauth2 { .. })),
+            Self::Graph(_) => true,
+            Self::Directory { .. } => false,
+        }
+    }
+}
+
+/// A mailbox of Exchange Online, by way of Microsoft Graph.
+#[derive(Debug, Clone)]
+pub struct GraphMail {
+    pub mailbox: Address,
+    /// Scheme, host and port, perhaps a path without a trailing slash; with no path, [`Url`] writes one.
+    pub graph_url: Url,
+}
+
+#[derive(Debug, Clone)]
 pub struct Smtp {
     pub host: String,
     pub port: u16,
     pub tls: SmtpTls,
-    /// Username and password (`PLAIN` or `LOGIN`).
-    pub login: Option<(String, SecretRef)>,
+    pub login: Option<SmtpLogin>,
     /// Extra trust anchors, PEM.
     pub roots: Option<SecretRef>,
+}
+
+#[derive(Debug, Clone)]
+pub enum SmtpLogin {
+    /// `PLAIN` or `LOGIN`.
+    Password { username: String, password: SecretRef },
+    /// `XOAUTH2`, with a token from `[azure]`, in the name of a mailbox of Exchange Online.
+    Xoauth2 { mailbox: Address },
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

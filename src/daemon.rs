@@ -131,7 +131,7 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     if let (Some(mail), Some(transport)) = (mail, transport) {
         let postman =
             Postman { store, transport, from: mail.from.clone(), owner, clock, deadline: crate::outbox::SEND_DEADLINE };
-        let round = Round::new(postman, mail, observed, metrics);
+        let round = Round::new(postman, observed, metrics);
         delivery = Some(tokio::spawn(round.run(beats.ticks(), stopped)));
     }
 

@@ -31,6 +31,7 @@ mod nodes;
 pub mod pages;
 pub mod quarter;
 pub mod scenario;
+mod send_mail;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use graph::Site;
 use jiff::SignedDuration;
+use sign_in::Tokens;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +71,8 @@ pub struct Options {
     pub port: u16,
     pub smtp_port: u16,
     pub mail: MailOptions,
+    /// The one mailbox of Exchange Online: whose messages Graph sends.
+    pub mailbox: String,
     pub tenant_id: String,
     /// Who may sign in, by secret, by assertion, or as the managed identity.
     pub client_id: String,
@@ -100,6 +104,7 @@ impl Default for Options {
             port: 0,
             smtp_port: 0,
             mail: MailOptions::default(),
+            mailbox: "expiry-watch@example.ca".to_owned(),
             tenant_id: HOME.to_owned(),
             client_id: "fb804aaa-716d-57d8-83be-0bc6566dc120".to_owned(),
             client_secret: "simulated~client~secret~value".to_owned(),
@@ -140,7 +145,9 @@ impl Tenant {
     pub async fn start(directory: Directory, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address = listener.local_addr()?;
-        let mail = MailServer::start(options.smtp_port, options.mail.clone(), options.clock.clone()).await?;
+        let tokens = Tokens::default();
+        let (mail, clock) = (options.mail.clone(), options.clock.clone());
+        let mail = MailServer::start_with(options.smtp_port, mail, clock, tokens.clone()).await?;
         let desk = certcentral::Desk {
             central: options.certcentral.clone(),
             clock: options.clock.clone(),
@@ -148,7 +155,7 @@ impl Tenant {
         };
         let nodes = Nodes::start(&options.nodes).await?;
         let (base, kept) = (format!("http://{address}"), options.vault.clone());
-        let site = Site::new(directory.clone(), options, base.clone());
+        let site = Site::new(directory.clone(), options, base.clone(), tokens);
         let vault = vault::Desk {
             vault: kept,
             site: site.clone(),
@@ -157,7 +164,8 @@ impl Tenant {
             base,
         };
         let routers = graph::router(site.clone()).merge(certcentral::router(desk.clone()));
-        let stop = serve(listener, routers.merge(vault::router(vault.clone())));
+        let sending = send_mail::router(send_mail::Desk::new(site.clone(), mail.mailbox()));
+        let stop = serve(listener, routers.merge(vault::router(vault.clone())).merge(sending));
         let other = TcpListener::bind(("127.0.0.1", 0)).await?;
         let elsewhere = (other.local_addr()?, Arc::new(Traffic::default()));
         let stop_other = serve(other, graph::elsewhere(elsewhere.1.clone()));

@@ -24,9 +24,11 @@ pub mod outbox;
 pub mod render;
 pub mod schedule;
 
+pub mod azure;
 pub mod clock;
 pub mod config;
 pub mod deliver;
+mod http;
 pub mod sources;
 pub mod store;
 

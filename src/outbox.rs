@@ -85,24 +85,27 @@ pub enum Fate {
 
 /// After a failure that may pass: when to try again, or that it is too late for that.
 ///
-/// `jitter`, from 0 to 1, spreads the attempts over half of each pause.
+/// `jitter`, from 0 to 1, spreads the attempts over half of each pause. `asked` is how long the server wants to be left alone; that
+/// can make a pause longer, up to an hour, and never shorter.
 #[must_use]
-pub fn after_passing_failure(parcel: &Parcel, why: Text, now: Timestamp, jitter: f64) -> Fate {
+pub fn after_passing_failure(parcel: &Parcel, why: Text, now: Timestamp, jitter: f64, asked: Duration) -> Fate {
     let age = now.duration_since(parcel.draft.enqueued_at);
     if age >= TRIED_FOR {
         return Fate::Rejected {
             why: Text::clean(&format!("given up after {} days: {why}", TRIED_FOR.as_hours() / 24)),
         };
     }
-    let pause = pause(parcel.attempts).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0);
+    let pause = pause(parcel.attempts).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0).max(asked.min(LONGEST));
     let until = now.saturating_add(SignedDuration::try_from(pause).unwrap_or(SignedDuration::ZERO));
     Fate::Deferred { until: until.unwrap_or(Timestamp::MAX), why }
 }
 
+/// The longest pause between two attempts, without jitter.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// 1 min, 2 min, 4 min, ... 1 h, without jitter.
 fn pause(attempts: u32) -> Duration {
     const SHORTEST: Duration = Duration::from_secs(60);
-    const LONGEST: Duration = Duration::from_secs(3600);
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(SHORTEST)
         .with_max_delay(LONGEST)
@@ -139,10 +142,21 @@ mod tests {
     #[test]
     fn a_message_is_tried_for_more_than_three_days_and_then_given_up_with_the_reason() {
         let now = |hours| parcel(0).draft.enqueued_at + SignedDuration::from_hours(hours);
-        let fate = after_passing_failure(&parcel(70), Text::clean("451 later"), now(3 * 24 + 1), 0.0);
+        let fate = after_passing_failure(&parcel(70), Text::clean("451 later"), now(3 * 24 + 1), 0.0, Duration::ZERO);
         assert!(matches!(fate, Fate::Deferred { .. }));
-        let fate = after_passing_failure(&parcel(100), Text::clean("451 later"), now(5 * 24), 0.0);
+        let fate = after_passing_failure(&parcel(100), Text::clean("451 later"), now(5 * 24), 0.0, Duration::ZERO);
         assert_eq!(fate, Fate::Rejected { why: Text::clean("given up after 5 days: 451 later") });
+    }
+
+    #[test]
+    fn a_server_that_asks_for_more_time_gets_it_and_one_that_asks_for_less_does_not_hurry_us() {
+        let now = parcel(0).draft.enqueued_at;
+        for (asked, pause) in [(5, 60), (60, 60), (600, 600), (u64::MAX, 3600)] {
+            let asked = Duration::from_secs(asked);
+            let fate = after_passing_failure(&parcel(0), Text::default(), now, 0.0, asked);
+            let until = now + SignedDuration::from_secs(pause);
+            assert_eq!(fate, Fate::Deferred { until, why: Text::default() });
+        }
     }
 
     proptest! {
@@ -150,7 +164,7 @@ mod tests {
         fn every_pause_lies_between_a_minute_and_an_hour_and_a_half(attempts in any::<u32>(), jitter in -1.0..2.0f64) {
             let parcel = parcel(attempts);
             let now = parcel.draft.enqueued_at;
-            let Fate::Deferred { until, .. } = after_passing_failure(&parcel, Text::default(), now, jitter) else {
+            let Fate::Deferred { until, .. } = after_passing_failure(&parcel, Text::default(), now, jitter, Duration::ZERO) else {
                 panic!("given up at once");
             };
             let pause = until.duration_since(now).as_secs();

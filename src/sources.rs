@@ -1,9 +1,8 @@
 //! Reading: one file a system, each of which gives a complete snapshot or says why there is none.
 //!
-//! Owns the conversation with what is watched: requests, pages, retries, limits, sign-in. A read that did not reach its end is an
+//! Owns the conversation with what is watched: requests, pages, retries, limits. A read that did not reach its end is an
 //! error, never a short list. Refuses to know what was read before, what is due, and who is told.
 
-mod azure;
 mod bundles;
 mod declared;
 mod digicert;
@@ -13,12 +12,9 @@ mod graph;
 mod http;
 mod key_vault;
 mod nodes;
-#[cfg(test)]
-mod testing;
 pub mod tls;
 pub mod x509;
 
-pub use azure::Surroundings;
 pub use bundles::Bundles;
 pub use declared::Declared;
 pub use digicert::Digicert;
@@ -31,6 +27,9 @@ pub use {
     digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody,
     key_vault::page_from_anybody as vault_from_anybody,
 };
+
+pub use crate::azure::Surroundings;
+pub use crate::config::Unusable as ConnectError;
 
 use crate::clock::Clock;
 use crate::config::{Config, System};
@@ -83,21 +82,6 @@ impl ReadError {
     #[must_use]
     pub fn text(&self) -> &Text {
         &self.why
-    }
-}
-
-/// Why a source cannot be asked at all: something about the configuration or its secrets.
-#[derive(Debug, PartialEq, Eq, Error)]
-#[error("{key}: {problem}")]
-pub struct ConnectError {
-    /// The key path in the configuration, or the environment variable.
-    pub key: String,
-    pub problem: String,
-}
-
-impl ConnectError {
-    fn new(key: &str, problem: impl ToString) -> Self {
-        Self { key: key.to_owned(), problem: Text::clean(&problem.to_string()).to_string() }
     }
 }
 

@@ -9,7 +9,6 @@ use super::{DemoArguments, Exit};
 use crate::clock::Clock;
 use crate::config::{self, AzureCredential, Config, SecretRef, State, System, Transport as TransportConfig};
 use crate::daemon::Service;
-use crate::deliver::Transport;
 
 use crate::demo::{Bundle, Options, Secret, Tenant, pages, scenario};
 use crate::inventory::Inventory;
@@ -45,10 +44,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
     let sources =
         Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
-    let transport = match &config.mail {
-        Some(mail) => Some(Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?),
-        None => None,
-    };
+    let transport = setup::transport(&config, &clock, &surroundings)?;
     let store = Store::open(setup::state_path(&config)).await.map_err(setup::state_failed)?;
     introduce(arguments);
     let tenant = Arc::new(tenant);

@@ -2,10 +2,11 @@
 
 use super::setup::{self, fail, say, state_failed};
 use super::{ConfigArgument, Exit};
+use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cycle::{Cycle, CycleError, Tell};
-use crate::deliver::{Postman, Step, Transport};
+use crate::deliver::{Postman, Step};
 use crate::outbox::LEASE;
 use crate::sources::Patience;
 use crate::store::{Owner, Pick, Store, StoreError};
@@ -27,10 +28,7 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     let config = setup::configuration(&arguments.config)?;
     let clock = Clock::System;
     let sources = setup::sources(&config, &clock)?;
-    let transport = match &config.mail {
-        Some(mail) => Some(Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?),
-        None => None,
-    };
+    let transport = setup::transport(&config, &clock, &Surroundings::of_this_process())?;
     let store = Arc::new(setup::store(&config).await?);
     let known = setup::known(&store, &sources).await?;
     let summary_due = summary_is_due(&config, &store, &clock).await.map_err(state_failed)?;

@@ -8,7 +8,7 @@ use super::setup::{self, fail};
 use super::{Exit, once};
 use crate::clock::{Clock, ManualClock};
 use crate::cycle::{Cycle, Polled, Tell};
-use crate::deliver::{Postman, Transport};
+use crate::deliver::Postman;
 use crate::demo::quarter::{DAYS, Quarter};
 use crate::demo::{Options, Tenant};
 use crate::domain::{CredentialId, Notice, NoticeKind, Step, Subject, TeamId};
@@ -51,8 +51,9 @@ async fn tell(today: Timestamp, mut say: impl FnMut(String) -> Result<(), Exit>)
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
     let sources =
         Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
-    let mail = config.mail.as_ref().ok_or_else(|| fail(Exit::Configuration, "the demo has no [mail]"))?;
-    let transport = Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?;
+    let no_mail = || fail(Exit::Configuration, "the demo has no [mail]");
+    let mail = config.mail.as_ref().ok_or_else(no_mail)?;
+    let transport = setup::transport(&config, &clock, &surroundings)?.ok_or_else(no_mail)?;
     let store = Arc::new(Store::open(setup::state_path(&config)).await.map_err(setup::state_failed)?);
     let postman = Postman {
         store: store.clone(),

@@ -2,9 +2,9 @@
 
 use super::setup::{self, fail};
 use super::{ConfigArgument, Exit};
+use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::daemon::{self, Service, StartError};
-use crate::deliver::Transport;
 use tracing::warn;
 
 pub async fn run(arguments: &ConfigArgument) -> Result<Exit, Exit> {
@@ -14,10 +14,7 @@ pub async fn run(arguments: &ConfigArgument) -> Result<Exit, Exit> {
     }
     let clock = Clock::System;
     let sources = setup::sources(&config, &clock)?;
-    let transport = match &config.mail {
-        Some(mail) => Some(Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?),
-        None => None,
-    };
+    let transport = setup::transport(&config, &clock, &Surroundings::of_this_process())?;
     let store = setup::store(&config).await?;
     let known = setup::known(&store, &sources).await?;
     serve(Service { config, clock, sources, transport, store, known, extra_pages: None }).await

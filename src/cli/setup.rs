@@ -1,9 +1,11 @@
 //! What every command does first: configuration, sources, state. Each failure is printed here, once, and becomes an exit code.
 
 use super::Exit;
+use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::config::{self, Config, State};
 use crate::cycle::Cycle;
+use crate::deliver::Transport;
 use crate::inventory::Inventory;
 use crate::sources::Source;
 use crate::store::{Store, StoreError};
@@ -34,6 +36,12 @@ pub fn configuration(path: &Path) -> Result<Config, Exit> {
 
 pub fn sources(config: &Config, clock: &Clock) -> Result<Vec<Source>, Exit> {
     Source::connect(config, clock).map_err(|problem| fail(Exit::Configuration, problem))
+}
+
+/// How mail leaves; `None` where nothing is mailed.
+pub fn transport(config: &Config, clock: &Clock, surroundings: &Surroundings) -> Result<Option<Transport>, Exit> {
+    let connect = |mail| Transport::connect(mail, &config.azure, clock, surroundings);
+    config.mail.as_ref().map(connect).transpose().map_err(|problem| fail(Exit::Configuration, problem))
 }
 
 pub fn state_path(config: &Config) -> &PathBuf {

@@ -2,10 +2,11 @@
 
 use super::setup::{self, fail, say};
 use super::{ConfigArgument, Exit, HealthArguments, MailTestArguments};
+use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::config;
 use crate::cycle::letters;
-use crate::deliver::{SendError, Transport};
+use crate::deliver::SendError;
 use crate::domain::TeamId;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
 pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
     let config = setup::configuration(&arguments.file.config)?;
     let wrong = |problem: String| fail(Exit::Configuration, problem);
-    let Some(mail) = &config.mail else { return Err(wrong("there is no [mail] section to test".to_owned())) };
+    let no_mail = || wrong("there is no [mail] section to test".to_owned());
+    let mail = config.mail.as_ref().ok_or_else(no_mail)?;
     let team = config.policy.teams.get(&TeamId::new(&arguments.team)).ok_or_else(|| {
         let known: Vec<&str> = config.policy.teams.keys().map(TeamId::as_str).collect();
         wrong(format!("--team: there is no team `{}`; the configuration has: {}", arguments.team, known.join(", ")))
@@ -39,15 +41,18 @@ pub async fn mail_test(arguments: &MailTestArguments) -> Result<Exit, Exit> {
     if team.addresses.is_empty() {
         return Err(wrong(format!("the team `{}` has no address: set teams.{}.email", team.id, team.id)));
     }
-    let transport = Transport::connect(mail).map_err(|problem| fail(Exit::Configuration, problem))?;
+    let clock = Clock::System;
+    let transport = setup::transport(&config, &clock, &Surroundings::of_this_process())?.ok_or_else(no_mail)?;
     let public_url = config.http.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
     let stationery = letters::stationery(&config.policy, mail, public_url);
-    let drafts = letters::tests(team, &stationery, Clock::System.now()).map_err(|error| fail(Exit::Mail, error))?;
+    let drafts = letters::tests(team, &stationery, clock.now()).map_err(|error| fail(Exit::Mail, error))?;
     let mut exit = Exit::Done;
     for draft in drafts {
         match transport.send(&mail.from, &draft.address, &draft.raw, &draft.id).await {
             Ok(()) => say(format_args!("{}: handed over, Message-ID {}", draft.address, draft.id))?,
-            Err(SendError::Deferred(why)) => exit = fail(Exit::Mail, format_args!("{}: not now: {why}", draft.address)),
+            Err(SendError::Deferred(why) | SendError::Busy { why, .. }) => {
+                exit = fail(Exit::Mail, format_args!("{}: not now: {why}", draft.address))
+            }
             Err(SendError::Rejected(why)) => exit = fail(Exit::Mail, format_args!("{}: refused: {why}", draft.address)),
             Err(SendError::Paused(why)) => {
                 exit = fail(Exit::Mail, format_args!("{}: the mail system refuses us: {why}", draft.address));

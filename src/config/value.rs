@@ -212,7 +212,7 @@ fn web_url(written: &str) -> Result<Url, String> {
 }
 
 /// Whether a host can only be this machine.
-pub(super) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
+pub(crate) fn is_loopback<S: AsRef<str>>(host: &Host<S>) -> bool {
     match host {
         Host::Domain(name) => name.as_ref().eq_ignore_ascii_case("localhost"),
         Host::Ipv4(address) => address.is_loopback(),

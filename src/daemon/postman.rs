@@ -1,8 +1,7 @@
 //! The postman's round: everything that waits and whose time has come, one message after another.
 
 use super::heartbeat::Ticks;
-use crate::config::Mail;
-use crate::deliver::{Postman, Step, Transport};
+use crate::deliver::{Postman, Step};
 use crate::domain::Text;
 use crate::observe::{Observed, Outbox, Sent, SentState};
 use crate::store::{MessageRow, Pick, StoreError};
@@ -18,7 +17,6 @@ const LOOK_EVERY: u64 = 10;
 /// Delivers while this process leads.
 pub struct Round {
     postman: Postman,
-    mail: Arc<Mail>,
     observed: Arc<Observed>,
     metrics: Arc<Metrics>,
     /// Until when all mail is paused, and why.
@@ -27,8 +25,8 @@ pub struct Round {
 
 impl Round {
     #[must_use]
-    pub fn new(postman: Postman, mail: Arc<Mail>, observed: Arc<Observed>, metrics: Arc<Metrics>) -> Self {
-        Self { postman, mail, observed, metrics, paused: None }
+    pub fn new(postman: Postman, observed: Arc<Observed>, metrics: Arc<Metrics>) -> Self {
+        Self { postman, observed, metrics, paused: None }
     }
 
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
@@ -54,7 +52,7 @@ impl Round {
     /// When the state could not be read or written.
     pub async fn walk(&mut self, stopped: &watch::Receiver<bool>) -> Result<usize, StoreError> {
         let mut steps = 0;
-        while self.observed.pulse().leader && !*stopped.borrow() && !self.is_paused() {
+        while self.observed.pulse().leader && !*stopped.borrow() && !self.is_paused().await {
             if !self.step().await? {
                 break;
             }
@@ -64,15 +62,14 @@ impl Round {
         Ok(steps)
     }
 
-    fn is_paused(&mut self) -> bool {
+    async fn is_paused(&mut self) -> bool {
         let Some((until, _)) = &self.paused else { return false };
         if *until > self.postman.clock.now() {
             return true;
         }
-        // Perhaps somebody has put a new password where the old one was.
-        match Transport::connect(&self.mail) {
-            Ok(transport) => self.postman.transport = transport,
-            Err(error) => warn!(%error, "the mail transport could not be set up anew; going on with the old one"),
+        // Perhaps somebody has put a new password where the old one was, or granted what was missing.
+        if let Err(error) = self.postman.transport.set_up_anew().await {
+            warn!(%error, "the mail transport could not be set up anew; going on with the old one");
         }
         self.paused = None;
         false

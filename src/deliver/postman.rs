@@ -63,12 +63,12 @@ impl Postman {
         };
         let now = self.clock.now();
         let paused = matches!(outcome, Err(SendError::Paused(_)));
+        let later = |why: String, asked| after_passing_failure(&parcel, Text::clean(&why), now, fastrand::f64(), asked);
         let fate = match outcome {
             Ok(()) => Fate::Delivered,
             Err(SendError::Rejected(why)) => Fate::Rejected { why: Text::clean(&why) },
-            Err(SendError::Deferred(why) | SendError::Paused(why)) => {
-                after_passing_failure(&parcel, Text::clean(&why), now, fastrand::f64())
-            }
+            Err(SendError::Deferred(why) | SendError::Paused(why)) => later(why, Duration::ZERO),
+            Err(SendError::Busy { why, pause }) => later(why, pause),
         };
         self.store.settle(&draft.id, &self.owner, &fate, now).await?;
         Ok(match fate {

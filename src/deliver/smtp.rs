@@ -5,15 +5,18 @@
 //! server that falls silent after it has accepted a message from looking like a failure, which would send the message twice.
 
 mod answer;
+mod login;
 
 use super::{ConnectError, SendError};
-use crate::config::{self, SmtpTls};
+use crate::azure::Surroundings;
+use crate::clock::Clock;
+use crate::config::{self, Azure, SmtpTls};
 use crate::domain::{Address, Text};
-use answer::{Answer, Step};
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use answer::{Answer, Hidden, Step};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters, TlsParametersBuilder};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
+use login::Login;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::fmt;
@@ -25,14 +28,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The longest that is waited for the answer to a farewell, which nothing depends on.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-const MECHANISMS: &[Mechanism] = &[Mechanism::Plain, Mechanism::Login];
-
 /// A mail server, and how to speak to it.
 pub struct Smtp {
-    host: String,
-    port: u16,
+    config: config::Smtp,
     tls: Tls,
-    login: Option<(Credentials, answer::Hidden)>,
+    login: Option<Login>,
     deadline: Duration,
 }
 
@@ -45,15 +45,16 @@ enum Tls {
 
 impl Smtp {
     /// # Errors
-    /// When the password or the trust anchors cannot be read.
-    pub fn new(config: &config::Smtp) -> Result<Self, ConnectError> {
-        Ok(Self {
-            host: config.host.clone(),
-            port: config.port,
-            tls: tls(config)?,
-            login: login(config)?,
-            deadline: DEADLINE,
-        })
+    /// When the password or the trust anchors cannot be read, or signing in to Azure cannot be set up.
+    pub fn connect(
+        config: &config::Smtp,
+        azure: &Azure,
+        clock: &Clock,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let tls = tls(config)?;
+        let login = config.login.as_ref().map(|login| Login::connect(login, azure, clock, surroundings)).transpose()?;
+        Ok(Self { config: config.clone(), tls, login, deadline: DEADLINE })
     }
 
     /// With another limit on the time that one message may take.
@@ -66,7 +67,8 @@ impl Smtp {
     /// See [`SendError`].
     pub async fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Result<(), SendError> {
         // Lettre's own limit covers only the making of a connection: a server that falls silent later would hold us for ever.
-        let handed_over = match tokio::time::timeout(self.deadline, self.hand_over(from, to, raw)).await {
+        let mut hidden = Hidden::default();
+        let handed_over = match tokio::time::timeout(self.deadline, self.hand_over(from, to, raw, &mut hidden)).await {
             Ok(handed_over) => handed_over,
             Err(_) => Err(Answer::Silence(self.deadline)),
         };
@@ -75,13 +77,30 @@ impl Smtp {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Ok(())
             }
-            Err(answer) => Err(answer.into_error(&self.to_string(), self.login.as_ref().map(|(_, hidden)| hidden))),
+            Err(answer) => {
+                let advice = self.login.as_ref().map_or("", Login::advice);
+                Err(answer.into_error(&self.to_string(), &hidden, advice))
+            }
         }
     }
 
     /// Until the server has taken the responsibility for it (RFC 5321, section 4.2.5). On an error the connection is dropped.
-    async fn hand_over(&self, from: &Address, to: &Address, raw: &[u8]) -> Result<AsyncSmtpConnection, Answer> {
-        let mut connection = self.open().await?;
+    async fn hand_over(
+        &self,
+        from: &Address,
+        to: &Address,
+        raw: &[u8],
+        hidden: &mut Hidden,
+    ) -> Result<AsyncSmtpConnection, Answer> {
+        let mut connection = match &self.login {
+            None => self.open().await?,
+            Some(Login::Password(password)) => {
+                let mut connection = self.open().await?;
+                password.present(&mut connection, hidden).await?;
+                connection
+            }
+            Some(Login::Token(token)) => token.enter(|| self.open(), hidden).await?,
+        };
         let sender = mailbox(from, Step::Sender)?;
         let recipient = mailbox(to, Step::Recipient)?;
         connection.command(Mail::new(Some(sender), Vec::new())).await.map_err(at(Step::Sender))?;
@@ -93,13 +112,14 @@ impl Smtp {
         Ok(connection)
     }
 
+    /// A connection on which nobody has signed in yet.
     async fn open(&self) -> Result<AsyncSmtpConnection, Answer> {
         let hello = ClientId::default();
         let implicit = match &self.tls {
             Tls::Implicit(parameters) => Some(parameters.clone()),
             Tls::Upgraded(_) | Tls::None => None,
         };
-        let server = (self.host.as_str(), self.port);
+        let server = (self.config.host.as_str(), self.config.port);
         let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(self.deadline), &hello, implicit, None)
             .await
             .map_err(at(Step::Connection))?;
@@ -109,10 +129,16 @@ impl Smtp {
             }
             connection.starttls(parameters.clone(), &hello).await.map_err(at(Step::Connection))?;
         }
-        if let Some((credentials, _)) = &self.login {
-            connection.auth(MECHANISMS, credentials).await.map_err(at(Step::Login))?;
-        }
         Ok(connection)
+    }
+
+    /// Reads again what may have been replaced meanwhile.
+    pub(super) async fn set_up_anew(&mut self) -> Result<(), ConnectError> {
+        self.tls = tls(&self.config)?;
+        match &mut self.login {
+            Some(login) => login.set_up_anew().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -154,20 +180,13 @@ fn with_roots(mut builder: TlsParametersBuilder, pem: &str) -> Result<TlsParamet
     Ok(builder)
 }
 
-fn login(config: &config::Smtp) -> Result<Option<(Credentials, answer::Hidden)>, ConnectError> {
-    let Some((username, password)) = &config.login else { return Ok(None) };
-    let password = password.read().map_err(|source| ConnectError::Secret { key: "password", source })?;
-    let hidden = answer::Hidden::new(username, &password);
-    Ok(Some((Credentials::new(username.clone(), password.expose().to_owned()), hidden)))
-}
-
 fn one_line(error: &impl fmt::Display) -> String {
     Text::clean(&error.to_string()).to_string()
 }
 
 impl fmt::Display for Smtp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        write!(f, "{}:{}", self.config.host, self.config.port)
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Place {
     Report,
     /// The owners of any object.
     Owners,
+    /// What takes messages. There `CutOff`, `Slow` and `Silence` lose or delay the answer of a message that was taken.
+    SendMail,
     /// The authority's token endpoint.
     SignIn,
     /// The managed identity's endpoint.
@@ -152,7 +154,9 @@ impl Faults {
     pub(super) fn meet(&self, place: Place) -> Option<Fault> {
         let mut script = self.script();
         let down = match place {
-            Place::Applications | Place::ServicePrincipals | Place::Report | Place::Owners => script.graph_down,
+            Place::Applications | Place::ServicePrincipals | Place::Report | Place::Owners | Place::SendMail => {
+                script.graph_down
+            }
             Place::SignIn | Place::ManagedIdentity => script.sign_in_down,
         };
         if down {

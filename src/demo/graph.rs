@@ -36,10 +36,10 @@ pub(super) struct Site {
 const REPORTS: (usize, SignedDuration) = (5, SignedDuration::from_secs(10));
 
 impl Site {
-    pub fn new(directory: Directory, options: Options, base: String) -> Arc<Self> {
+    pub fn new(directory: Directory, options: Options, base: String, tokens: Tokens) -> Arc<Self> {
         Arc::new(Self {
             faults: Faults::default(),
-            tokens: Tokens::default(),
+            tokens,
             traffic: Traffic::default(),
             listing: Listing::new(directory.clone(), base.clone()),
             throttles: Collection::ALL

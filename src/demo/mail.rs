@@ -8,6 +8,7 @@ mod session;
 
 pub use faults::{MailFault, MailFaults};
 
+use super::sign_in::Tokens;
 use crate::clock::Clock;
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -45,26 +46,32 @@ pub struct MailOptions {
     pub login: Option<(String, String)>,
     /// User and token for XOAUTH2, beside or instead of a password.
     pub bearer: Option<(String, String)>,
+    /// The mailbox for which XOAUTH2 takes the tokens that the tenant's authority issued for Exchange.
+    pub mailbox: Option<String>,
     /// The largest message taken, in bytes.
     pub largest: usize,
 }
 
 impl MailOptions {
     fn wants_login(&self) -> bool {
-        self.login.is_some() || self.bearer.is_some()
+        self.login.is_some() || self.takes_tokens()
+    }
+
+    fn takes_tokens(&self) -> bool {
+        self.bearer.is_some() || self.mailbox.is_some()
     }
 
     /// The mechanisms offered, as EHLO lists them.
     fn mechanisms(&self) -> String {
         let password = self.login.is_some().then_some("PLAIN LOGIN");
-        let token = self.bearer.is_some().then_some("XOAUTH2");
+        let token = self.takes_tokens().then_some("XOAUTH2");
         password.into_iter().chain(token).collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Default for MailOptions {
     fn default() -> Self {
-        Self { tls: MailTls::None, login: None, bearer: None, largest: 10 << 20 }
+        Self { tls: MailTls::None, login: None, bearer: None, mailbox: None, largest: 10 << 20 }
     }
 }
 
@@ -172,9 +179,20 @@ pub struct MailServer {
 /// What every connection shares.
 struct Office {
     options: MailOptions,
+    tokens: Tokens,
     clock: Clock,
     mailbox: Mailbox,
     faults: MailFaults,
+}
+
+impl Office {
+    /// Whether a user may sign in with this token.
+    fn lets_in(&self, given: &(String, String)) -> bool {
+        let (user, token) = given;
+        let is_own = |mailbox: &String| mailbox.eq_ignore_ascii_case(user);
+        let issued = self.options.mailbox.as_ref().is_some_and(is_own) && self.tokens.open_mail(token);
+        Some(given) == self.options.bearer.as_ref() || issued && !self.faults.are_tokens_refused()
+    }
 }
 
 impl MailServer {
@@ -183,10 +201,15 @@ impl MailServer {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(port: u16, options: MailOptions, clock: Clock) -> io::Result<Self> {
+        Self::start_with(port, options, clock, Tokens::default()).await
+    }
+
+    /// The same, as part of a tenant whose authority issues these tokens.
+    pub(super) async fn start_with(port: u16, options: MailOptions, clock: Clock, tokens: Tokens) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let (mailbox, faults) = (Mailbox::new(), MailFaults::default());
-        let office = Arc::new(Office { options, clock, mailbox: mailbox.clone(), faults: faults.clone() });
+        let office = Arc::new(Office { options, tokens, clock, mailbox: mailbox.clone(), faults: faults.clone() });
         let (stop, stopped) = watch::channel(());
         tokio::spawn(accept(listener, office, stopped));
         Ok(Self { address, mailbox, faults, _stop: stop })

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::form_urlencoded;
 
 /// The audiences under which Graph is known, one a cloud.
@@ -27,9 +27,17 @@ pub(super) const GRAPH: [&str; 4] = [
 pub(super) const VAULTS: [&str; 3] =
     ["https://vault.azure.net", "https://vault.usgovcloudapi.net", "https://vault.azure.cn"];
 
-/// What was handed out.
-#[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, Token>>);
+/// The audiences under which Exchange Online's mail protocols are known, one a cloud.
+const EXCHANGE: [&str; 4] = [
+    "https://outlook.office365.com",
+    "https://outlook.office365.us",
+    "https://outlook-dod.office365.us",
+    "https://partner.outlook.cn",
+];
+
+/// What was handed out. A handle; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Tokens(Arc<Mutex<HashMap<String, Token>>>);
 
 struct Token {
     audience: String,
@@ -62,7 +70,15 @@ impl Tokens {
     /// Whether a service that is known by these audiences lets this request in; else what is wrong with its token.
     pub fn check(&self, headers: &HeaderMap, audiences: &[&str]) -> Result<(), &'static str> {
         let sent = headers.get(AUTHORIZATION).ok_or("Access token is empty.")?;
-        let bearer = sent.to_str().ok().and_then(|sent| sent.strip_prefix("Bearer ")).unwrap_or_default();
+        self.open(sent.to_str().ok().and_then(|sent| sent.strip_prefix("Bearer ")).unwrap_or_default(), audiences)
+    }
+
+    /// Whether a token opens the mail protocols of Exchange Online.
+    pub fn open_mail(&self, bearer: &str) -> bool {
+        self.open(bearer, &EXCHANGE).is_ok()
+    }
+
+    fn open(&self, bearer: &str, audiences: &[&str]) -> Result<(), &'static str> {
         let all = self.all();
         let token = all.get(bearer).ok_or("Access token validation failure. The token was not issued here.")?;
         if token.revoked {

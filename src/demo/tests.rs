@@ -7,6 +7,7 @@ mod mail;
 mod nodes;
 mod pages;
 mod scenario;
+mod send_mail;
 mod sign_in;
 mod vault;
 

@@ -15,10 +15,10 @@ mod workbench;
 
 pub(super) use page::{Written, without_quotes};
 
-use super::azure::{Surroundings, Tokens};
 use super::graph;
 use super::http::{Access, Http, Limits, Waiting};
 use super::{ConnectError, Patience, ReadError};
+use crate::azure::{Surroundings, Tokens};
 use crate::clock::Clock;
 use crate::config::{Azure, Cloud, EntraConfig};
 use crate::domain::{Credential, CredentialId, DirectoryObject, Ident, LastUse, SourceName};

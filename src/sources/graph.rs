@@ -1,19 +1,9 @@
 //! How Microsoft Graph refuses: its error envelope, and what to do about each refusal.
 
-use super::http::{Explanation, Manner, identifier};
-use serde_json::Value;
+use super::http::Manner;
+use crate::http::explained_by_graph;
 
-pub(super) const MANNER: Manner = Manner { explain, advise, crowded: &[] };
-
-/// Error code and request id, from Graph's error envelope; the casing of `innerError` varies.
-fn explain(body: &Value) -> Explanation {
-    let error = &body["error"];
-    let inner = [&error["innerError"], &error["innererror"]];
-    Explanation {
-        code: error["code"].as_str().and_then(identifier),
-        request: inner.iter().find_map(|inner| identifier(inner["request-id"].as_str()?)),
-    }
-}
+pub(super) const MANNER: Manner = Manner { explain: explained_by_graph, advise, crowded: &[] };
 
 fn advise(status: u16, _code: &str) -> &'static str {
     match status {

@@ -6,22 +6,20 @@
 
 mod access;
 mod link;
-mod pacer;
 mod trouble;
 
 pub(super) use self::access::{Access, Key};
 pub(super) use self::link::pinned;
-pub(super) use self::pacer::{Budget, Pacer};
-pub(super) use self::trouble::identifier;
+pub(super) use crate::http::pacer::{Budget, Pacer};
+pub(super) use crate::http::{Explanation, identifier};
 
 use self::trouble::{Remedy, Trouble};
 use super::ReadError;
 use crate::clock::Clock;
+use crate::http;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::header::ACCEPT;
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,21 +59,8 @@ pub(super) struct Manner {
     pub crowded: &'static [Duration],
 }
 
-/// What a refusal says of itself. Only what looks like an identifier gets here.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Explanation {
-    pub code: Option<String>,
-    pub request: Option<String>,
-}
-
 /// What a try may take in any case, sign-in included, however little may be waited.
 const LEAST_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The most that is read of an answer that only explains an error.
-const EXPLANATION: usize = 64 << 10;
-
-/// The most that is set aside for an answer because of its own word.
-const SET_ASIDE: u64 = 4 << 20;
 
 /// What is left of a read's patience.
 #[derive(Debug)]
@@ -123,14 +108,8 @@ impl Http {
         clock: &Clock,
         limits: Limits,
     ) -> Result<Self, reqwest::Error> {
-        let mut client = Client::builder()
-            .user_agent(concat!("expiry-watch/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10).min(limits.request));
-        if is_loopback(base) {
-            client = client.no_proxy();
-        }
-        let (client, access, requests) = (client.build()?, Arc::new(access), Arc::default());
+        let client = http::client(base, limits.request).build()?;
+        let (access, requests) = (Arc::new(access), Arc::default());
         Ok(Self { client, access, pacer: None, manner, clock: clock.clone(), limits, requests })
     }
 
@@ -222,23 +201,12 @@ impl Http {
         self.count(sent.as_ref().map_or(NO_ANSWER, |response| response.status().as_u16()));
         let mut response = sent.map_err(|error| Trouble::network(&error))?;
         if response.status() == StatusCode::OK {
-            return receive(&mut response, self.limits.answer, body).await;
+            return http::receive(&mut response, self.limits.answer, body).await.map_err(Trouble::broken);
         }
-        let retry_after = retry_after(&response, self.clock.now());
-        // An explanation that cannot be read leaves the status, which is the better half.
-        let _ = receive(&mut response, EXPLANATION, body).await;
-        let explanation = self.explanation(&response, body, &opener.value);
+        let retry_after = http::retry_after(&response, self.clock.now());
+        let explanation = Explanation::of(&mut response, self.manner.explain, body, &opener.value).await;
         let (status, serial) = (response.status(), opener.serial);
         Err(Trouble::status(status, explanation, self.manner.advise, retry_after, serial))
-    }
-
-    /// What the refusal says of itself; never what opened the door, should the server send it back.
-    fn explanation(&self, response: &Response, body: &[u8], secret: &HeaderValue) -> Explanation {
-        let mut said = serde_json::from_slice(body).map(|body| (self.manner.explain)(&body)).unwrap_or_default();
-        let header = |name: &str| identifier(response.headers().get(name)?.to_str().ok()?);
-        said.request = said.request.or_else(|| header("request-id")).or_else(|| header("x-ms-request-id"));
-        let harmless = |word: &String| !secret.to_str().is_ok_and(|secret| word.contains(secret));
-        Explanation { code: said.code.filter(harmless), request: said.request.filter(harmless) }
     }
 
     fn count(&self, outcome: u16) {
@@ -262,42 +230,4 @@ fn backoff() -> ExponentialBuilder {
         .with_max_delay(LONGEST_PAUSE)
         .with_max_times(4)
         .with_jitter()
-}
-
-/// What `Retry-After` asks for (RFC 9110, section 10.2.3): seconds or a date. Zero counts as silence: what is tried again at once
-/// counts against us.
-fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let written = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = match written.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = rfc2822::DateTimeParser::new().parse_timestamp(written).ok()?;
-            Duration::try_from(at.duration_since(now)).ok()?
-        }
-    };
-    (!asked.is_zero()).then_some(asked)
-}
-
-/// Reads a whole body into `body`, up to `limit` bytes after unpacking.
-async fn receive(response: &mut Response, limit: usize, body: &mut Vec<u8>) -> Result<(), Trouble> {
-    body.clear();
-    let announced = response.content_length().unwrap_or_default().min(SET_ASIDE);
-    body.reserve(usize::try_from(announced).unwrap_or_default());
-    while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::network(&error))? {
-        if body.len() + chunk.len() > limit {
-            return Err(Trouble::too_large(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(())
-}
-
-/// Whether a URL leads to this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

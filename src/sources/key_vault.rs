@@ -11,9 +11,9 @@ mod mark;
 mod page;
 mod refusal;
 
-use super::azure::{Surroundings, Tokens};
 use super::http::{Access, Http, Limits, Waiting};
 use super::{ConnectError, Patience, ReadError};
+use crate::azure::{Surroundings, Tokens};
 use crate::clock::Clock;
 use crate::config::{Azure, KeyVaultConfig};
 use crate::domain::{Credential, SourceName};

@@ -16,5 +16,6 @@ mod schedule;
 mod summary;
 mod support;
 mod tidy;
+mod transports;
 mod vault;
 mod year;

@@ -1,8 +1,7 @@
 //! Whatever is killed, lost, refused or damaged on the way: nothing is forgotten, and what is repeated is recognisably the same.
 
 use crate::support::{IDIM, Mail, ONE_TEAM, OPS, Place, Process, TestWatcher, at_eight, dates};
-use expiry_watch::config;
-use expiry_watch::deliver::{Smtp, Step, Transport};
+use expiry_watch::deliver::{Step, Transport};
 use expiry_watch::demo::{Directory, MailFault, Secret};
 use expiry_watch::store::{Store, StoreError};
 use jiff::SignedDuration;
@@ -261,11 +260,10 @@ async fn a_line_that_breaks_after_the_message_repeats_it_under_the_same_id() {
 async fn a_server_that_falls_silent_costs_its_deadline_and_the_message_goes_out_later() {
     for fault in [MailFault::Silent, MailFault::StallKept] {
         let mut watcher = TestWatcher::start(directory(), "2026-11-21", ONE_TEAM).await;
-        let Some(config::Mail { transport: config::Transport::Smtp(smtp), .. }) = watcher.place.config().mail else {
-            panic!("the stories send by SMTP")
-        };
-        let impatient = Smtp::new(&smtp).unwrap().with_deadline(Duration::from_millis(150));
-        watcher.process.postman.transport = Transport::Smtp(impatient);
+        let transport = watcher.place.transport();
+        let Transport::Smtp(smtp) = transport else { panic!("the stories send by SMTP") };
+        let impatient = smtp.with_deadline(Duration::from_millis(150));
+        watcher.process.postman.transport = Transport::Smtp(Box::new(impatient));
         watcher.tenant().mail_faults().next(fault);
         watcher.place.clock.set(at_eight("2026-11-21"));
         watcher.process.poll().await;

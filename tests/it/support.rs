@@ -6,7 +6,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use expiry_watch::clock::{Clock, ManualClock};
-use expiry_watch::config::{self, AzureCredential, Config, SecretRef, State, System};
+use expiry_watch::config::{self, AzureCredential, Config, SecretRef, SmtpLogin, State, System};
 use expiry_watch::cycle::{Cycle, Polled, Tell};
 use expiry_watch::daemon::{Conductor, Round};
 use expiry_watch::deliver::{Postman, Step, Transport};
@@ -116,10 +116,26 @@ impl Place {
         if let Some(config::Transport::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
             smtp.port = self.tenant.smtp_addr().port();
             let password = self.path("smtp-password");
-            smtp.login = password.exists().then(|| ("expiry-watch".to_owned(), SecretRef::File(password)));
+            if password.exists() {
+                let (username, password) = ("expiry-watch".to_owned(), SecretRef::File(password));
+                smtp.login = Some(SmtpLogin::Password { username, password });
+            }
+        }
+        if let Some(config::Transport::Graph(graph)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
+            graph.graph_url = Url::parse(&self.tenant.graph_url()).unwrap();
         }
         config.state = State::Sqlite(self.state());
         config
+    }
+
+    /// How a process here sends its mail.
+    pub fn transport(&self) -> Transport {
+        let (config, clock) = (self.config(), Clock::Manual(self.clock.clone()));
+        Transport::connect(config.mail.as_ref().unwrap(), &config.azure, &clock, &self.surroundings()).unwrap()
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings { authority_host: Some(self.tenant.authority_url()) }
     }
 
     /// What the tenant does not have is left as the story wrote it.
@@ -187,9 +203,8 @@ impl Process {
     pub async fn start(place: &Place) -> Self {
         let clock = Clock::Manual(place.clock.clone());
         let config = place.config();
-        let surroundings = Surroundings { authority_host: Some(place.tenant.authority_url()) };
-        let sources = Source::connect_from(&config, &clock, &surroundings).unwrap();
-        let transport = Transport::connect(config.mail.as_ref().unwrap()).unwrap();
+        let sources = Source::connect_from(&config, &clock, &place.surroundings()).unwrap();
+        let transport = place.transport();
         let store = Arc::new(Store::open(&place.state()).await.unwrap());
         let known = store.inventory(&Cycle::configured(&sources)).await.unwrap();
         let mail = place.config().mail.map(Arc::new);
@@ -265,7 +280,7 @@ impl Process {
         let clock = postman.clock.clone();
         let conductor =
             Conductor::new(cycle, store.clone(), config.schedule.clone(), clock, observed.clone(), metrics.clone());
-        let round = Round::new(postman, Arc::new(config.mail.unwrap()), observed.clone(), metrics);
+        let round = Round::new(postman, observed.clone(), metrics);
         Loops { conductor, round, observed, store, running: tokio::sync::watch::channel(false).1 }
     }
 }

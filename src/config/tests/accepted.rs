@@ -154,6 +154,47 @@ fn mail_leaves_by_the_port_that_its_security_implies() {
 }
 
 #[test]
+fn a_mailbox_of_exchange_is_reached_by_a_token_and_is_the_senders_own_where_nothing_is_said() {
+    let mail = |keys: &str| {
+        let config = accepted(&with(&format!("[mail]\nfrom = \"ew@example.ca\"\ntransport = {{ {keys} }}")));
+        (config.mail.unwrap().transport, config.warnings)
+    };
+    let another = "is another address than mail.from: the mailbox must be allowed to send as that one";
+    for (keys, mailbox, warning) in [
+        ("", "ew@example.ca", None),
+        (", username = \"ew@example.ca\"", "ew@example.ca", None),
+        (", username = \"bot@example.ca\"", "bot@example.ca", Some(format!("mail.transport.username: {another}"))),
+    ] {
+        let (transport, warnings) =
+            mail(&format!("type = \"smtp\", host = \"smtp.office365.com\", auth = \"xoauth2\"{keys}"));
+        assert!(transport.signs_in_to_azure());
+        let Transport::Smtp(Smtp { login: Some(SmtpLogin::Xoauth2 { mailbox: found }), .. }) = transport else {
+            panic!("{keys}")
+        };
+        assert_eq!((found.as_str(), warnings), (mailbox, warning.into_iter().collect()));
+    }
+    let (transport, warnings) = mail("type = \"graph\", mailbox = \"bot@example.ca\"");
+    assert_eq!(warnings, [format!("mail.transport.mailbox: {another}")]);
+    let Transport::Graph(graph) = transport else { panic!("{transport:?}") };
+    assert_eq!((graph.mailbox.as_str(), graph.graph_url.as_str()), ("bot@example.ca", "https://graph.microsoft.com/"));
+    // To this machine, in the clear: a relay that passes the token on.
+    let (transport, _) = mail("type = \"smtp\", host = \"127.0.0.1\", tls = \"none\", auth = \"xoauth2\"");
+    assert!(transport.signs_in_to_azure());
+}
+
+#[test]
+fn each_cloud_has_its_own_exchange() {
+    for (cloud, audience) in [
+        (Cloud::Public, "https://outlook.office365.com"),
+        (Cloud::UsGov, "https://outlook.office365.us"),
+        (Cloud::UsDod, "https://outlook-dod.office365.us"),
+        (Cloud::China, "https://partner.outlook.cn"),
+    ] {
+        assert_eq!(cloud.exchange_audience(), audience);
+    }
+}
+
+#[test]
 fn a_rule_is_completed_from_the_defaults() {
     let config = accepted(&with(
         r#"[defaults]

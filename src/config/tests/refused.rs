@@ -179,11 +179,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "one of smtp, graph, directory",
     ),
     ("[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"directory\" }", "mail.transport.path", "is missing"),
-    (
-        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"a@example.ca\" }",
-        "mail.transport.type",
-        "`type = \"graph\"` is not built into this version yet",
-    ),
     ("[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\" }", "mail.transport.host", "is missing"),
     (
         "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"a b\" }",
@@ -221,9 +216,50 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a secret is never written in the file",
     ),
     (
-        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", username = \"u\", auth = \"xoauth2\" }",
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", username = \"u\" }",
+        "mail.transport.username",
+        "found \"u\": a plain mail address is wanted",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", password = { env = \"P\" } }",
+        "mail.transport.password",
+        "which takes a token from [azure]: remove it",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", password = \"hunter2\" }",
+        "mail.transport.password",
+        "remove it",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"oauth2\" }",
         "mail.transport.auth",
-        "`auth = \"xoauth2\"` is not built into this version yet",
+        "one of password, xoauth2",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", tls = \"none\" }",
+        "mail.transport.tls",
+        "the token of `auth = \"xoauth2\"` would cross the network",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"h\", auth = \"xoauth2\", tls = \"none\", allow_plaintext = true }",
+        "mail.transport.tls",
+        "the token of `auth = \"xoauth2\"` would cross the network",
+    ),
+    ("[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\" }", "mail.transport.mailbox", "is missing"),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"somebody\" }",
+        "mail.transport.mailbox",
+        "found \"somebody\": a plain mail address is wanted",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"a@example.ca\", graph_url = \"http://graph.example.ca\" }",
+        "mail.transport.graph_url",
+        "plain http is accepted for loopback hosts only",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"graph\", mailbox = \"a@example.ca\", host = \"h\" }",
+        "mail.transport.host",
+        "unknown key",
     ),
     (
         "[mail]\nfrom = \"a@example.ca\"\ntransport = { type = \"smtp\", host = \"u:hunter2@smtp.example.ca\" }",
@@ -327,6 +363,15 @@ fn sections_that_others_need_are_asked_for() {
     let no_azure = problems("[sources.entra]\ntype = \"entra\"\n[defaults]\n");
     assert_eq!(no_azure.len(), 1);
     assert!(no_azure[0].to_string().starts_with("azure: is missing: the source `entra` needs to know how to sign in"));
+    for transport in [
+        "type = \"graph\", mailbox = \"a@example.ca\"",
+        "type = \"smtp\", host = \"smtp.office365.com\", auth = \"xoauth2\"",
+    ] {
+        let no_azure = problems(&format!("[mail]\nfrom = \"a@example.ca\"\ntransport = {{ {transport} }}"));
+        let said: Vec<String> = no_azure.iter().map(ToString::to_string).collect();
+        let wanted = "azure: is missing: mail.transport needs to know how to sign in";
+        assert!(said.len() == 1 && said[0].starts_with(wanted), "{said:?}");
+    }
     let vault = "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net\"\n[defaults]\n";
     assert!(
         problems(vault)[0].to_string().starts_with("azure: is missing: the source `v` needs to know how to sign in")

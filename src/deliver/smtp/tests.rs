@@ -1,7 +1,7 @@
 //! Against a server that answers from a script: every refusal at every step, silence, a broken line, and TLS.
 
 use super::*;
-use crate::config::SecretRef;
+use crate::config::{SecretRef, SmtpLogin};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::Write;
@@ -16,12 +16,16 @@ struct Script {
     banner: &'static str,
     capabilities: &'static [&'static str],
     auth: &'static str,
+    /// To the empty line with which a client takes note of a challenge.
+    challenged: &'static str,
     mail: &'static str,
     rcpt: &'static str,
     data: &'static str,
     dot: &'static str,
     quit: &'static str,
 }
+
+mod token;
 
 const DROP: &str = "drop";
 const SILENT: &str = "silent";
@@ -30,6 +34,7 @@ const FRIENDLY: Script = Script {
     banner: "220 mail.example.ca ready",
     capabilities: &["AUTH PLAIN LOGIN", "8BITMIME"],
     auth: "235 2.7.0 welcome",
+    challenged: "535 5.7.3 Authentication unsuccessful",
     mail: "250 2.1.0 ok",
     rcpt: "250 2.1.5 ok",
     data: "354 go on",
@@ -134,6 +139,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 heard.lock().unwrap().messages.push(message);
                 answer(&mut line, script.dot).await?;
             }
+            "" => answer(&mut line, script.challenged).await?,
             _ => answer(&mut line, "500 what?").await?,
         }
     }
@@ -173,9 +179,14 @@ fn secret(value: &str) -> (SecretRef, tempfile::NamedTempFile) {
 
 fn client(port: u16, tls: SmtpTls, login: bool, roots: Option<SecretRef>) -> Smtp {
     let (password, _file) = secret(PASSWORD);
-    let login = login.then(|| ("expiry-watch@example.ca".to_owned(), password));
+    let username = "expiry-watch@example.ca".to_owned();
+    let login = login.then_some(SmtpLogin::Password { username, password });
     let config = config::Smtp { host: "localhost".to_owned(), port, tls, login, roots };
-    Smtp::new(&config).unwrap().with_deadline(Duration::from_millis(2_000))
+    connect(&config).unwrap().with_deadline(Duration::from_millis(2_000))
+}
+
+fn connect(config: &config::Smtp) -> Result<Smtp, ConnectError> {
+    Smtp::connect(config, &Azure::default(), &Clock::System, &Surroundings::default())
 }
 
 async fn send(smtp: &Smtp) -> Result<(), SendError> {
@@ -227,11 +238,17 @@ async fn each_answer_means_what_it_means_and_names_the_server_but_no_address() {
         ("paused", Script { auth: "334 bm8gbW9yZQ==", ..s.clone() }),
         ("paused", Script { capabilities: &["AUTH CRAM-MD5"], ..s.clone() }),
         ("paused", Script { banner: "554 no service here", ..s.clone() }),
+        ("paused", Script { auth: "550 5.7.30 Basic authentication is not supported", ..s.clone() }),
+        ("paused", Script { dot: "554 5.2.252 SendAsDenied; not allowed to send as that", ..s.clone() }),
+        (
+            "paused",
+            Script { dot: "550 5.7.60 SMTP; Client does not have permissions to send as this sender", ..s.clone() },
+        ),
     ];
     for (meaning, script) in scripts {
         let (sent, server) = send_by(script).await;
         let (found, line) = match sent.unwrap_err() {
-            SendError::Deferred(line) => ("later", line),
+            SendError::Deferred(line) | SendError::Busy { why: line, .. } => ("later", line),
             SendError::Rejected(line) => ("never", line),
             SendError::Paused(line) => ("paused", line),
         };
@@ -360,12 +377,12 @@ fn what_cannot_be_read_is_told_with_its_key_and_never_its_value() {
         host: "localhost".to_owned(),
         port: 25,
         tls: SmtpTls::StartTls,
-        login: Some(("user".to_owned(), password)),
+        login: Some(SmtpLogin::Password { username: "user".to_owned(), password }),
         roots,
     };
     let missing = SecretRef::Env("EXPIRY_WATCH_TEST_NOT_SET".to_owned());
-    let error = Smtp::new(&base(None, missing.clone())).unwrap_err().to_string();
+    let error = connect(&base(None, missing.clone())).unwrap_err().to_string();
     assert_eq!(error, "mail.transport.password: the environment variable EXPIRY_WATCH_TEST_NOT_SET is not set");
-    let error = Smtp::new(&base(Some(no_pem), missing)).unwrap_err().to_string();
+    let error = connect(&base(Some(no_pem), missing)).unwrap_err().to_string();
     assert_eq!(error, "mail.transport.roots: there is no certificate in it; give one or more certificates in PEM");
 }

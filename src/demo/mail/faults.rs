@@ -10,6 +10,8 @@ pub enum MailFault {
     Greeting(String),
     /// Takes the connection and never says a word.
     Silent,
+    /// Answers AUTH with this reply, such as `535 5.7.3 Authentication unsuccessful`.
+    SignIn(String),
     /// Answers MAIL FROM with this reply.
     Sender(String),
     /// Takes the message, answers with this reply (such as `451 4.3.0 try again`) and does not keep it.
@@ -26,6 +28,7 @@ pub enum MailFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
     Connect,
+    SignIn,
     Sender,
     Data,
 }
@@ -34,6 +37,7 @@ impl MailFault {
     fn moment(&self) -> Moment {
         match self {
             Self::Greeting(_) | Self::Silent => Moment::Connect,
+            Self::SignIn(_) => Moment::SignIn,
             Self::Sender(_) => Moment::Sender,
             Self::Reply(_) | Self::DropKept | Self::DropLost | Self::StallKept => Moment::Data,
         }
@@ -49,6 +53,7 @@ struct Script {
     queue: VecDeque<MailFault>,
     recipients: HashMap<String, Refusal>,
     down: bool,
+    tokens_refused: bool,
     connections: usize,
 }
 
@@ -86,6 +91,15 @@ impl MailFaults {
     /// While true, every connection is greeted with 421 and closed.
     pub fn down(&self, down: bool) {
         self.script().down = down;
+    }
+
+    /// While true, no token of the authority opens the mailbox: a permission is missing.
+    pub fn refuse_tokens(&self, refused: bool) {
+        self.script().tokens_refused = refused;
+    }
+
+    pub(super) fn are_tokens_refused(&self) -> bool {
+        self.script().tokens_refused
     }
 
     /// Takes everything back.

@@ -164,13 +164,20 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             (_, "") => self.ask("").await?,
             _ => decode(initial),
         };
-        let (given, wanted) = match mechanism.as_str() {
-            "PLAIN" => (between(&first, "\0", "\0"), &self.office.options.login),
-            "LOGIN" => (Some((first, self.ask("UGFzc3dvcmQ6").await?)), &self.office.options.login),
-            _ => (bearer(&first), &self.office.options.bearer),
+        if let Some(MailFault::SignIn(text)) = self.office.faults.strike(Moment::SignIn) {
+            return Ok(Step::Reply(text));
+        }
+        let options = &self.office.options;
+        let given = match mechanism.as_str() {
+            "PLAIN" => between(&first, "\0", "\0").filter(|given| Some(given) == options.login.as_ref()),
+            "LOGIN" => {
+                let given = (first, self.ask("UGFzc3dvcmQ6").await?);
+                Some(given).filter(|given| Some(given) == options.login.as_ref())
+            }
+            _ => bearer(&first).filter(|given| self.office.lets_in(given)),
         };
-        if given.is_some() && given == *wanted {
-            self.user = given.map(|(user, _)| user);
+        if let Some((user, _)) = given {
+            self.user = Some(user);
             return Ok(reply("235 2.7.0 welcome"));
         }
         if mechanism == "XOAUTH2" {

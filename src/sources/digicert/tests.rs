@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::config::SecretRef;
-use crate::sources::testing::{Ask, Reply, Server};
+use crate::http::testing::{Ask, Reply, Server};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,9 +1,9 @@
 //! Reading a directory on this machine that answers as each test says. What is waited for passes on the manual clock.
 
 use super::*;
+use crate::azure::tests::{clock, token, tokens};
 use crate::clock::ManualClock;
-use crate::sources::azure::tests::{clock, token, tokens};
-use crate::sources::testing::{Ask, Reply, Server};
+use crate::http::testing::{Ask, Reply, Server};
 use std::time::Duration;
 
 const FORBIDDEN: &str = include_str!("../../../tests/fixtures/graph/error-403-authorization-requestdenied.json");

@@ -1,9 +1,9 @@
 //! What opens the door to a request: a token from the sign-in service, or a key that stays.
 
-use super::pacer::Pacer;
+use super::Pacer;
 use super::trouble::Trouble;
+use crate::azure::Tokens;
 use crate::config::SecretRef;
-use crate::sources::azure::Tokens;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use std::time::Duration;

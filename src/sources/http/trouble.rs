@@ -1,10 +1,10 @@
 //! What can go wrong with one try, what may help, and how it is told.
 
 use super::{Explanation, Refusal};
+use crate::azure::SignInError;
+use crate::http::{self, Broken};
 use crate::sources::ReadError;
-use crate::sources::azure::SignInError;
 use reqwest::StatusCode;
-use std::error::Error;
 use std::time::Duration;
 
 /// One try that failed.
@@ -61,16 +61,16 @@ impl Trouble {
     }
 
     pub fn network(error: &reqwest::Error) -> Self {
-        let problem = match error {
-            error if error.is_timeout() => "no complete answer in time".to_owned(),
-            error if error.is_connect() => format!("no connection ({})", root(error)),
-            error => format!("the answer broke off ({})", root(error)),
-        };
-        Self::new(problem, Remedy::Wait(None))
+        Self::new(http::no_answer(error), Remedy::Wait(None))
     }
 
-    pub fn too_large(limit: usize) -> Self {
-        Self::new(format!("the answer is larger than {} KiB and was not read on", limit >> 10), Remedy::None)
+    pub fn broken(broken: Broken) -> Self {
+        match broken {
+            Broken::Network(error) => Self::network(&error),
+            Broken::TooLarge(limit) => {
+                Self::new(format!("the answer is larger than {} KiB and was not read on", limit >> 10), Remedy::None)
+            }
+        }
     }
 
     pub fn status(
@@ -80,16 +80,8 @@ impl Trouble {
         retry_after: Option<Duration>,
         serial: u64,
     ) -> Self {
+        let problem = said.line(status);
         let code = said.code.unwrap_or_default();
-        let mut problem = status.as_u16().to_string();
-        match (code.is_empty(), status.canonical_reason()) {
-            (false, _) => problem.push_str(&format!(" {code}")),
-            (true, Some(reason)) => problem.push_str(&format!(" {reason}")),
-            (true, None) => {}
-        }
-        if let Some(request) = said.request {
-            problem.push_str(&format!(", request-id {request}"));
-        }
         let advice = advise(status.as_u16(), &code);
         Self { problem, code, status: Some(status), advice, remedy: remedy(status, retry_after, serial) }
     }
@@ -101,23 +93,5 @@ fn remedy(status: StatusCode, retry_after: Option<Duration>, serial: u64) -> Rem
         429 if retry_after.is_none() => Remedy::MakeRoom,
         408 | 429 | 500 | 502 | 503 | 504 => Remedy::Wait(retry_after),
         _ => Remedy::None,
-    }
-}
-
-/// A code or an id, as far as it looks like one: what a server makes up does not get far, nor does a token that it sends back.
-pub(in crate::sources) fn identifier(written: &str) -> Option<String> {
-    let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'|'));
-    (plain && (1..=64).contains(&written.len())).then(|| written.to_owned())
-}
-
-/// The innermost cause; the outer ones name the URL, whose query is not for show.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => "no more is known".to_owned(),
-        None => cause.to_string(),
     }
 }

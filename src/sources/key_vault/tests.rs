@@ -1,10 +1,10 @@
 //! Reading a vault on this machine that answers as each test says. What is waited for passes on the manual clock.
 
 use super::*;
+use crate::azure::tests::{clock, token, tokens_for};
 use crate::clock::ManualClock;
 use crate::domain::Kind;
-use crate::sources::azure::tests::{clock, token, tokens_for};
-use crate::sources::testing::{Ask, Reply, Server};
+use crate::http::testing::{Ask, Reply, Server};
 use crate::sources::{Source, http::Limits};
 use std::sync::Mutex;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// So many requests in any span of this length.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sources) struct Budget {
+pub(crate) struct Budget {
     pub requests: usize,
     pub within: SignedDuration,
 }
@@ -16,7 +16,7 @@ pub(in crate::sources) struct Budget {
 const GRAIN: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug)]
-pub(in crate::sources) struct Pacer {
+pub(crate) struct Pacer {
     budgets: &'static [Budget],
     /// When the latest requests left, in order; as many as the largest budget counts.
     sent: Mutex<VecDeque<Timestamp>>,

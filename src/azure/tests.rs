@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::config::SecretRef;
-use crate::sources::testing::{Ask, Reply, Server};
+use crate::http::testing::{Ask, Reply, Server};
 use std::io::Write;
 use std::path::PathBuf;
 use tempfile::NamedTempFile;
@@ -23,9 +23,9 @@ fn file(content: &str) -> NamedTempFile {
 }
 
 /// Holds [`SECRET`].
-const SECRET_FILE: &str = "tests/fixtures/client-secret.txt";
+pub const SECRET_FILE: &str = "tests/fixtures/client-secret.txt";
 
-fn with_secret(place: impl Into<PathBuf>) -> Azure {
+pub fn with_secret(place: impl Into<PathBuf>) -> Azure {
     let credential = AzureCredential::ClientSecret {
         tenant_id: "contoso".to_owned(),
         client_id: "me".to_owned(),
@@ -134,7 +134,7 @@ async fn while_a_renewal_fails_the_token_stays_in_use_until_it_ends() {
 
 #[tokio::test]
 async fn a_refused_sign_in_says_why_and_not_what_was_sent() {
-    let fixture = include_str!("../../../tests/fixtures/graph/workload-identity-token-error.json");
+    let fixture = include_str!("../../tests/fixtures/graph/workload-identity-token-error.json");
     let reflected = format!(
         r#"{{"error":"invalid_client","error_description":"AADSTS7000215: Invalid secret {SECRET} eyJhbGciOi.x.y\r\nTrace ID: 1","error_codes":[7000215]}}"#
     );
@@ -233,7 +233,7 @@ fn what_cannot_be_used_is_said_at_the_start_with_its_key() {
             .unwrap()
             .to_string()
     };
-    assert_eq!(connect(None), "azure.credential: sources of the types entra and key_vault need it");
+    assert_eq!(connect(None), "azure.credential: is missing: there is no other way to sign in to Azure");
     let missing = AzureCredential::ClientSecret {
         tenant_id: "t".to_owned(),
         client_id: "c".to_owned(),
@@ -257,7 +257,7 @@ fn what_cannot_be_used_is_said_at_the_start_with_its_key() {
 /// that runs [`sign_in_as_the_environment_says`].
 async fn in_a_child(kind: &str, environment: &[(&str, &str)]) -> String {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "sources::azure::tests::sign_in_as_the_environment_says", "--ignored", "--nocapture"]);
+    child.args(["--exact", "azure::tests::sign_in_as_the_environment_says", "--ignored", "--nocapture"]);
     child.env("EXPIRY_WATCH_TEST_KIND", kind).envs(environment.iter().copied());
     let output = tokio::time::timeout(Duration::from_secs(60), child.output()).await.unwrap().unwrap();
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -288,7 +288,7 @@ async fn sign_in_as_the_environment_says() {
 
 #[tokio::test]
 async fn a_managed_identity_asks_the_platform_over_plain_http_and_without_a_proxy() {
-    let fixture = include_str!("../../../tests/fixtures/graph/managed-identity-token-appservice.json");
+    let fixture = include_str!("../../tests/fixtures/graph/managed-identity-token-appservice.json");
     let server = Server::start(|_| Reply::ok(fixture.replace("1791010211", "4102444800"))).await;
     let endpoint = format!("{}msi/token", server.url);
     let platform = [
@@ -318,7 +318,7 @@ async fn a_managed_identity_that_is_not_assigned_says_so() {
 
 #[tokio::test]
 async fn a_workload_identity_exchanges_its_service_accounts_token() {
-    let fixture = include_str!("../../../tests/fixtures/graph/workload-identity-token.json");
+    let fixture = include_str!("../../tests/fixtures/graph/workload-identity-token.json");
     let server = Server::start(move |_| Reply::ok(fixture)).await;
     let federated = file("federated-token");
     let pod = [

@@ -1,4 +1,4 @@
-//! Signing in to Azure: a token for one audience (Microsoft Graph, key vaults), by any of the five ways that the configuration
+//! Signing in to Azure: a token for one audience (Microsoft Graph, key vaults, Exchange), by any of the five ways that the configuration
 //! knows.
 //!
 //! Owns how tokens are got, kept and given up. `azure_identity` does the protocols; around it stand what it lacks: a limit on
@@ -9,13 +9,13 @@ mod assertion;
 mod error;
 mod transport;
 
-pub(super) use error::SignInError;
+pub(crate) use error::SignInError;
 
 use self::assertion::Signer;
 use self::transport::Door;
-use super::ConnectError;
 use crate::clock::Clock;
-use crate::config::{Azure, AzureCredential, Cloud, Secret};
+use crate::config::{Azure, AzureCredential, Cloud, Secret, Unusable};
+use crate::http;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
@@ -51,8 +51,11 @@ impl Surroundings {
 
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
+/// What stands before a token in the header.
+const BEARER: &str = "Bearer ";
+
 /// The tokens for one audience.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     sign_in: SignIn,
     scope: String,
     clock: Clock,
@@ -61,12 +64,19 @@ pub(super) struct Tokens {
 
 /// A token in use.
 #[derive(Clone)]
-pub(super) struct Bearer {
+pub(crate) struct Bearer {
     /// Marked sensitive: it does not show itself.
     pub header: HeaderValue,
     /// Counts the tokens that were given out, so that two requests that were refused together renew once.
     pub serial: u64,
     expires_at: Timestamp,
+}
+
+impl Bearer {
+    /// The token itself, for what is not HTTP.
+    pub fn token(&self) -> &str {
+        self.header.to_str().ok().and_then(|header| header.strip_prefix(BEARER)).unwrap_or_default()
+    }
 }
 
 #[derive(Default)]
@@ -86,8 +96,8 @@ impl Tokens {
         audience: &str,
         clock: &Clock,
         surroundings: &Surroundings,
-    ) -> Result<Self, ConnectError> {
-        let missing = || ConnectError::new("azure.credential", "sources of the types entra and key_vault need it");
+    ) -> Result<Self, Unusable> {
+        let missing = || Unusable::new("azure.credential", "is missing: there is no other way to sign in to Azure");
         let credential = azure.credential.clone().ok_or_else(missing)?;
         let authority = authority(azure.cloud, surroundings)?;
         let sign_in = SignIn { credential, authority, clock: clock.clone() };
@@ -126,7 +136,7 @@ impl Tokens {
                 SignInError::lasting(&format!("signing in ({how}): no answer within {} s", PATIENCE.as_secs()))
             })?
             .map_err(|error| SignInError::from_azure(&how, &error, self.sign_in.hidden().as_ref()))?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {}", token.token.secret())).map_err(|_| {
+        let mut header = HeaderValue::from_str(&format!("{BEARER}{}", token.token.secret())).map_err(|_| {
             SignInError::lasting(&format!("signing in ({how}): the token is not of printable characters"))
         })?;
         header.set_sensitive(true);
@@ -136,6 +146,12 @@ impl Tokens {
         let bearer = Bearer { header, serial: state.given, expires_at };
         state.held = Some(bearer.clone());
         Ok(bearer)
+    }
+
+    /// Gives up whatever is held, so that the next token is a new one.
+    pub async fn renew_next(&self) {
+        let mut state = self.state.lock().await;
+        (state.held, state.credential) = (None, None);
     }
 
     /// Gives up the token with this serial number, and the credential that keeps a copy of it.
@@ -155,9 +171,9 @@ impl fmt::Debug for Tokens {
 }
 
 /// The sign-in service.
-fn authority(cloud: Cloud, surroundings: &Surroundings) -> Result<Url, ConnectError> {
+fn authority(cloud: Cloud, surroundings: &Surroundings) -> Result<Url, Unusable> {
     let written = surroundings.authority_host.as_deref();
-    let wrong = |why: &str| ConnectError::new(AUTHORITY_HOST, format!("{why}; write it like {}", cloud.login_url()));
+    let wrong = |why: &str| Unusable::new(AUTHORITY_HOST, format!("{why}; write it like {}", cloud.login_url()));
     let with_scheme = match written {
         Some(host) if host.contains("://") => host.to_owned(),
         Some(host) => format!("https://{host}"),
@@ -166,7 +182,7 @@ fn authority(cloud: Cloud, surroundings: &Surroundings) -> Result<Url, ConnectEr
     let url = Url::parse(&with_scheme).map_err(|error| wrong(&error.to_string()))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if super::http::is_loopback(&url) => Ok(url),
+        "http" if http::is_loopback(&url) => Ok(url),
         _ => Err(wrong("it must be https (http is for this machine only)")),
     }
 }
@@ -199,8 +215,8 @@ impl SignIn {
         }
     }
 
-    fn build(&self) -> Result<Arc<dyn TokenCredential>, ConnectError> {
-        let wrong = |error: azure_core::Error| ConnectError::new("azure", error);
+    fn build(&self) -> Result<Arc<dyn TokenCredential>, Unusable> {
+        let wrong = |error: azure_core::Error| Unusable::new("azure", error);
         Ok(match &self.credential {
             AzureCredential::ManagedIdentity { client_id } => {
                 let options = identity::ManagedIdentityCredentialOptions {
@@ -236,7 +252,7 @@ impl SignIn {
                 let audience =
                     format!("{}/{tenant_id}/oauth2/v2.0/token", self.authority.as_str().trim_end_matches('/'));
                 let signer = Signer::new(&pem, audience, client_id.clone(), self.clock.clone())
-                    .map_err(|why| ConnectError::new(KEY, why))?;
+                    .map_err(|why| Unusable::new(KEY, why))?;
                 let (tenant, client) = (tenant_id.clone(), client_id.clone());
                 let options = Some(self.assertion_options()?);
                 identity::ClientAssertionCredential::new(tenant, client, signer, options).map_err(wrong)?
@@ -244,12 +260,12 @@ impl SignIn {
         })
     }
 
-    fn assertion_options(&self) -> Result<identity::ClientAssertionCredentialOptions, ConnectError> {
+    fn assertion_options(&self) -> Result<identity::ClientAssertionCredentialOptions, Unusable> {
         Ok(identity::ClientAssertionCredentialOptions { client_options: self.options()? })
     }
 
-    fn options(&self) -> Result<ClientOptions, ConnectError> {
-        let door = Door::new(&self.authority).map_err(|error| ConnectError::new("azure", error.without_url()))?;
+    fn options(&self) -> Result<ClientOptions, Unusable> {
+        let door = Door::new(&self.authority).map_err(|error| Unusable::new("azure", error.without_url()))?;
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = door.authority().to_string();
         Ok(ClientOptions {
@@ -262,9 +278,9 @@ impl SignIn {
     }
 }
 
-fn read(key: &str, place: &crate::config::SecretRef) -> Result<Secret, ConnectError> {
-    place.read().map_err(|error| ConnectError::new(key, error))
+fn read(key: &str, place: &crate::config::SecretRef) -> Result<Secret, Unusable> {
+    place.read().map_err(|error| Unusable::new(key, error))
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

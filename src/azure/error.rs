@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Why there is no token.
 #[derive(Debug)]
-pub(in crate::sources) struct SignInError {
+pub(crate) struct SignInError {
     pub problem: String,
     /// Whether trying again may help.
     pub passing: bool,
