@@ -66,10 +66,9 @@ async fn tell(today: Timestamp, mut say: impl FnMut(String) -> Result<(), Exit>)
     let (mail, config) = (config.mail.map(Arc::new), crate::config::Config { mail: None, ..config });
     let mut cycle = Cycle::new(&config, mail, sources, clock, Inventory::default());
 
-    say(format!(
-        "A quarter of a year in fast motion: a simulated tenant, and the watch as it runs, every morning at eight.\n\
+    say("A quarter of a year in fast motion: a simulated tenant, and the watch as it runs, every morning at eight.\n\
          Days on which nothing happened are left out.\n"
-    ))?;
+        .to_owned())?;
     let mut days_with_mail = 0;
     for day in 0..DAYS {
         let morning = calendar.morning(day);
@@ -122,7 +121,7 @@ fn page(day: i64, date: &str, polled: &[Polled], told: &[Notice], happened: &[&s
     for fact in facts(told) {
         let _ = writeln!(out, "  {} to {}: {}", fact.what, fact.teams.join(", "), fact.about);
         out.push_str(&textwrap::fill(
-            &fact.reason,
+            fact.reason,
             textwrap::Options::new(WIDTH).initial_indent(MARGIN).subsequent_indent(MARGIN),
         ));
         out.push('\n');

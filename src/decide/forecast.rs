@@ -8,7 +8,7 @@
 //! ```
 //! The daemon's own decision, made at the daemon's own instants, with what it told fed back into the ledger; so it can say nothing
 //! else than the daemon will. One holder after another, and only at the first poll and the first notify run after something about
-//! that holder [changes](changes): in between, deciding again would owe nothing again.
+//! that holder [changes]: in between, deciding again would owe nothing again.
 //!
 //! That a source falls silent is not foreseen; that one which was is back, is. Knows no schedule: when runs are made, it is told.
 
