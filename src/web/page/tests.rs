@@ -1,0 +1,1 @@
+//! The page's parts as a reader meets them.

@@ -1,0 +1,151 @@
+// Looks at every page in every light and width; see `run`.
+
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const [site] = process.argv.slice(2);
+const pictures = process.env.PICTURES;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const LIGHTS = ["light", "dark"];
+const WIDTHS = { wide: 1280, phone: 360 };
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+const problems = [];
+let looks = 0;
+
+/// Until the first poll has been made and its mail is out: then everything there is to see is there.
+async function settled() {
+  for (let tries = 0; tries < 150; tries += 1) {
+    const body = await fetch(`${site}/health`).then((answer) => answer.json()).catch(() => undefined);
+    if (body?.status === "ok" && body.outbox.pending === 0) return;
+    await new Promise((next) => setTimeout(next, 200));
+  }
+  throw new Error("the demo did not become healthy in 30 s");
+}
+
+/// The pages to look at: the list, what filters make of it, and the credentials with the most to say.
+async function paths() {
+  const report = await fetch(`${site}/api/v1/credentials`).then((answer) => answer.json());
+  const link = (one) => `/credential?id=${encodeURIComponent(one.id)}`;
+  const find = (test) => report.credentials.filter(test).slice(0, 1).map(link);
+  return {
+    status: "/",
+    team: "/?team=idim",
+    nothing: "/?q=nothing-of-this-name",
+    rotation: "/?rotation=overlap",
+    soon: "/?ends=7d&status=expiring",
+    attention: "/?attention=yes",
+    missing: "/no-such-page",
+    unknown: "/credential?id=%3Cscript%3Ealert(3)%3C/script%3E",
+    ...Object.fromEntries(
+      [
+        ["credential", find((one) => one.status === "expiring")],
+        ["superseded", find((one) => one.status === "superseded")],
+        ["expired", find((one) => one.status === "expired")],
+        ["condition", find((one) => one.conditions.length > 0)],
+        ["hostile", find((one) => one.holder.includes("<img"))],
+        ["endless", find((one) => one.expires_at === null)],
+      ].map(([name, [path]]) => [name, path]),
+    ),
+  };
+}
+
+async function look(browser, name, path, light, [size, width]) {
+  const where = `${path} (${light}, ${width} px)`;
+  const note = (text) => problems.push(`${where}: ${text}`);
+  const expected = name === "missing" || name === "unknown" ? 404 : 200;
+  const heard = [];
+  const page = await browser.newPage();
+  page.on("console", (message) => {
+    // The browser tells of every page that is not there; that is what was asked for.
+    if (["error", "warn"].includes(message.type()) && !(expected === 404 && message.text().includes("404"))) heard.push(message.text());
+  });
+  page.on("pageerror", (error) => heard.push(String(error)));
+  page.on("dialog", async (dialog) => {
+    heard.push(`a dialog: ${dialog.message()}`);
+    await dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${site}/`)) heard.push(`asks for ${request.url()}`);
+  });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: light }]);
+  await page.setViewport({ width, height: 800, deviceScaleFactor: 1 });
+  const answer = await page.goto(site + path, { waitUntil: "load" });
+  if (answer.status() !== expected) note(`answered ${answer.status()}`);
+  const overflow = await page.evaluate(() => {
+    const room = document.documentElement.clientWidth;
+    const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > room + 1 && !one.closest("svg, .unseen, .skip, thead"));
+    return { width: document.documentElement.scrollWidth, room, who: wide.slice(0, 3).map((one) => one.outerHTML.slice(0, 90)) };
+  });
+  if (overflow.width > overflow.room) note(`is ${overflow.width} px wide: ${overflow.who.join(" | ")}`);
+  const planted = await page.evaluate(() => document.querySelectorAll("main img, main script, main style, main iframe, main [onerror]").length);
+  if (planted > 0) note(`${planted} elements that nobody wrote`);
+  await page.evaluate(axe);
+  const found = await page.evaluate((values) => globalThis.axe.run(document, { runOnly: { type: "tag", values } }), RULES);
+  for (const { id, help, nodes } of found.violations) note(`${id}: ${help}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 140)).join(" | ")}`);
+  heard.forEach((text) => note(text));
+  if (pictures && ["status", "credential", "superseded", "hostile"].includes(name)) {
+    const full = name === "status" ? "" : "-full";
+    await page.screenshot({ path: join(pictures, `${name}-${light}-${size}${full}.png`), fullPage: full !== "" });
+    if (name === "status") await page.screenshot({ path: join(pictures, `${name}-${light}-${size}-full.png`), fullPage: true });
+  }
+  await page.close();
+  looks += 1;
+}
+
+/// What the script adds: the page renews itself, what is open stays open, and the place is kept.
+async function renewal(browser) {
+  const page = await browser.newPage();
+  await page.setViewport({ width: 1280, height: 800 });
+  await page.goto(site, { waitUntil: "load" });
+  const before = await page.evaluate(() => {
+    for (const box of document.querySelectorAll("details")) box.open = true;
+    document.getElementById("all").scrollIntoView();
+    document.querySelector("#all a.holder").focus();
+    // As if it had been served differently: the next fetch must put it right, and nothing else.
+    document.querySelector("#attention h2").dataset.kept = "yes";
+    document.querySelector("#sources h2").dataset.kept = "yes";
+    return { y: scrollY, open: document.querySelectorAll("details[open]").length, focus: document.activeElement.href };
+  });
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await new Promise((next) => setTimeout(next, 500));
+  const after = await page.evaluate(() => ({
+    y: scrollY,
+    open: document.querySelectorAll("details[open]").length,
+    focus: document.activeElement.href,
+    kept: document.querySelector("#attention h2").dataset.kept,
+  }));
+  if (Math.abs(before.y - after.y) > 2) problems.push(`renewal: scrolled from ${before.y} to ${after.y}`);
+  if (before.open !== after.open) problems.push(`renewal: ${before.open} were open, then ${after.open}`);
+  if (before.focus !== after.focus) problems.push(`renewal: the focus went from ${before.focus} to ${after.focus}`);
+  if (after.kept !== "yes") problems.push("renewal: what had not changed was replaced");
+  await page.setOfflineMode(true);
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForFunction(() => document.getElementById("behind").textContent.includes("could not be brought up to date"), { timeout: 3000 })
+    .catch(() => problems.push("renewal: it does not say that it is behind"));
+  await page.close();
+}
+
+await settled();
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROMIUM,
+  defaultViewport: null,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  for (const [name, path] of Object.entries(await paths())) {
+    if (!path) {
+      problems.push(`the demo has nothing to show for: ${name}`);
+      continue;
+    }
+    for (const light of LIGHTS) for (const width of Object.entries(WIDTHS)) await look(browser, name, path, light, width);
+  }
+  await renewal(browser);
+} finally {
+  await browser.close();
+}
+for (const problem of problems) console.log(`FAILED ${problem}`);
+console.log(`${looks} looks, ${problems.length} problems`);
+process.exit(problems.length > 0 ? 1 : 0);
