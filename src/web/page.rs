@@ -153,7 +153,7 @@ fn frame(app: &App, shown: Option<(&Scene<'_>, &Pulse)>, main: &Markup) -> Marku
 fn as_of(scene: &Scene<'_>, pulse: &Pulse) -> Markup {
     html! {
         p id="as-of" {
-            "As of " (scene.time(scene.view.at)) ", times in " (scene.zone_name())
+            "As of " (scene.time(scene.view.at)) " (" (scene.ago(scene.view.at)) "), times in " (scene.zone_name())
             @if pulse.polling_since.is_some() { " · reading anew at this moment" }
         }
         p id="behind" role="status" {}

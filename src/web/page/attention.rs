@@ -3,7 +3,7 @@
 //! One item a holder and kind, however many of its credentials are concerned: one person will look at all of them.
 
 use super::filter::Filter;
-use super::horizon::Horizon;
+use super::horizon::{Horizon, has_ended};
 use super::scene::{One, Scene, count_of, days, holder_of, link_to, look_of_state, spoken};
 use crate::decide::{HolderState, State, Status, Verdict};
 use crate::observe::View;
@@ -113,10 +113,7 @@ fn item(scene: &Scene<'_>, need: &Need<'_>) -> Markup {
             h3 { (first.link()) }
             @for at in &need.concerned { (concerned(&scene.judged(*at))) }
             @if let Some(holder) = need.holder.filter(|holder| holder.state > State::Steady) { (rotation(scene, holder)) }
-            p class="quiet" {
-                "Told: " (first.teams())
-                @if let Some(runbook) = first.runbook() { " · " (link_to(runbook)) }
-            }
+            @if let Some(runbook) = first.runbook() { p { (link_to(runbook)) } }
         }
     }
 }
@@ -128,7 +125,7 @@ fn concerned(one: &One<'_>) -> Markup {
                 (status(one, verdict)) " " (one.what())
             }
             @for condition in &verdict.conditions {
-                p class="why" { b { (spoken(condition.kind.as_str())) } ": " (condition.reason) }
+                p class="why" { b { (spoken(condition.kind.as_str())) } ": " (condition.reason) "." }
             }
             p class="why" { (one.sentence()) "." }
         }
@@ -144,6 +141,7 @@ pub fn status(one: &One<'_>, verdict: &Verdict) -> Markup {
             @if let Some(ends) = ends {
                 @match verdict.status {
                     Status::Expiring | Status::Expired => { " " (ends) }
+                    _ if has_ended(verdict) => { ", ended " (ends) }
                     _ => { ", ends " (ends) }
                 }
             }

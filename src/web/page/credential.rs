@@ -1,7 +1,6 @@
 //! One credential: how it stands and why, its facts, its story, its siblings, and the mail about it.
 
 use super::attention::{rotation, status};
-use super::horizon::place;
 use super::lives;
 use super::scene::{One, address, days, link_to, spoken};
 use super::story;
@@ -71,7 +70,7 @@ fn drawing(verdict: &Verdict) -> Markup {
         @if verdict.days_left.is_some() && !matches!(verdict.status, Status::Ignored) {
             div class={ "time alone " (super::scene::look(verdict)) } {
                 (super::timeline::axis())
-                (super::timeline::track(verdict.status == Status::Expired, place(verdict)))
+                (super::timeline::track(verdict))
             }
         }
     }

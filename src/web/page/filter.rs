@@ -3,7 +3,7 @@
 use super::PER_PAGE;
 use super::attention::calls;
 use super::horizon::Horizon;
-use super::scene::{count_of, environment, holder_of, spoken};
+use super::scene::{environment, grouped, holder_of, spoken};
 use crate::decide::{State, Status, Verdict};
 use crate::domain::{Kind, TeamId, Text};
 use crate::observe::View;
@@ -111,6 +111,7 @@ impl Filter {
         let statuses: BTreeSet<Status> = view.verdicts.iter().map(|one| one.status).collect();
         let states: BTreeSet<State> = view.holders.iter().map(|holder| holder.state).collect();
         let sources = view.inventory.sources().iter().map(|source| source.name.as_str());
+        let finer = [&self.kind, &self.status, &self.rotation, &self.source].map(String::as_str).concat();
         html! {
             form id="filter" method="get" action="/" role="search" aria-label="Choose what to see" {
                 label class="wide" for="q" {
@@ -119,13 +120,18 @@ impl Filter {
                 }
                 (choice("team", "Team", &self.team, teams))
                 (choice("environment", "Environment", &self.environment, environments(view).into_iter()))
-                (choice("kind", "Kind", &self.kind, kinds.iter().map(|kind| kind.as_str())))
-                (choice("status", "Status", &self.status, statuses.iter().map(|status| status.as_str())))
-                (choice("rotation", "Rotation", &self.rotation, states.iter().rev().map(|state| state.as_str())))
-                (choice("source", "Source", &self.source, sources))
+                button type="submit" { "Show" }
+                details id="filter-more" open[!finer.is_empty()] {
+                    summary { "Kind, status, rotation, source" }
+                    div {
+                        (choice("kind", "Kind", &self.kind, kinds.iter().map(|kind| kind.as_str())))
+                        (choice("status", "Status", &self.status, statuses.iter().map(|status| status.as_str())))
+                        (choice("rotation", "Rotation", &self.rotation, states.iter().rev().map(|state| state.as_str())))
+                        (choice("source", "Source", &self.source, sources))
+                    }
+                }
                 @if !self.ends.is_empty() { input type="hidden" name="ends" value=(self.ends); }
                 @if !self.attention.is_empty() { input type="hidden" name="attention" value=(self.attention); }
-                button type="submit" { "Show" }
             }
             @if !self.is_empty() { (self.asked(found)) }
         }
@@ -136,7 +142,7 @@ impl Filter {
         let asked = self.pairs().into_iter().filter(|(name, value)| *name != "page" && !value.is_empty());
         html! {
             p class="asked" {
-                strong { (count_of(found, "match").replace("matchs", "matches")) } " for "
+                strong { (grouped(found)) @if found == 1 { " match" } @else { " matches" } } " for "
                 @for (name, value) in asked {
                     a class="part" href=(self.link("", |next| next.forget(name))) {
                         (name) ": " bdi { (spoken(value)) } span class="away" aria-hidden="true" { " ×" }

@@ -24,8 +24,7 @@ const STOPS: [(f64, f64); 7] =
     [(-30.0, 2.0), (0.0, 10.0), (7.0, 33.0), (30.0, 56.0), (90.0, 76.0), (365.0, 91.0), (1_095.0, 98.5)];
 
 /// The stops that are written on the line.
-pub const TICKS: [(f64, &str); 5] =
-    [(10.0, "today"), (33.0, "7 days"), (56.0, "30 days"), (76.0, "90 days"), (91.0, "1 year")];
+pub const TICKS: [(f64, &str); 5] = [(10.0, "today"), (33.0, "7 d"), (56.0, "30 d"), (76.0, "90 d"), (91.0, "1 y")];
 
 impl Horizon {
     pub const ALL: [Self; 6] = [Self::Ended, Self::Week, Self::Month, Self::Quarter, Self::Year, Self::Later];
@@ -87,8 +86,12 @@ impl Horizon {
 /// Where on the line the end that a verdict is about lies, in per cent of its width.
 pub fn place(verdict: &Verdict) -> f64 {
     let days = f64::from(verdict.days_left.unwrap_or(i32::MAX));
-    // What ended earlier today has ended.
-    place_of_day(if verdict.status == Status::Expired { days.min(-1.0) } else { days })
+    place_of_day(if has_ended(verdict) { days.min(-1.0) } else { days })
+}
+
+/// What ended earlier today has ended, too.
+pub fn has_ended(verdict: &Verdict) -> bool {
+    verdict.status == Status::Expired || verdict.days_left.is_some_and(|days| days < 0)
 }
 
 fn place_of_day(days: f64) -> f64 {

@@ -16,7 +16,7 @@ const BACK: SignedDuration = SignedDuration::from_hours(24 * 400);
 const AHEAD: SignedDuration = SignedDuration::from_hours(24 * 800);
 
 /// So many dates are written below.
-const DATES: i64 = 4;
+const DATES: i64 = 3;
 
 /// What the drawing shows, on a line that is the same for all its days.
 struct Window {
@@ -55,13 +55,13 @@ impl Window {
         let zone = &scene.view.policy.zone;
         let (first, last) = (scene.calendar.date(self.from), scene.calendar.date(self.to));
         let months = i64::from(last.year() - first.year()) * 12 + i64::from(last.month() - first.month());
-        let step = (months / DATES).max(1);
+        let step = (months / DATES + 1).max(1);
         let month = |n: i64| -> Option<Date> { first.first_of_month().checked_add((n * step).months()).ok() };
         let of = |date: Date| {
             let at = date.to_zoned(zone.clone()).ok()?.timestamp();
             // Not over the edges, where the words would be cut.
             let place = self.place(at);
-            (7.0..93.0).contains(&place).then(|| (place, date.strftime("%b %Y").to_string()))
+            (9.0..91.0).contains(&place).then(|| (place, date.strftime("%b %Y").to_string()))
         };
         (1..=DATES + 1).filter_map(month).filter_map(of).collect()
     }
@@ -102,14 +102,12 @@ fn life(scene: &Scene<'_>, one: &One<'_>, window: &Window, own: &CredentialId) -
             }
             svg class="track" width="100%" height="24" aria-hidden="true" {
                 @let today = per_cent(window.place(scene.view.at));
-                rect x=(per_cent(start)) y="7" width=(per_cent((end - start).max(0.5))) height="10" rx="3" {}
-                line class="today" x1=(today) y1="0" x2=(today) y2="24" {}
+                svg y="50%" { rect x=(per_cent(start)) y="-5" width=(per_cent((end - start).max(0.5))) height="10" rx="3" {} }
+                line class="today" x1=(today) y1="0" x2=(today) y2="100%" {}
             }
             div class="when" {
-                small {
-                    (credential.not_before.map_or("?".to_owned(), date)) " – "
-                    (credential.expires_at.map_or("no end".to_owned(), date))
-                }
+                small { (credential.not_before.map_or("?".to_owned(), date)) " to " }
+                small { (credential.expires_at.map_or("no end".to_owned(), date)) }
             }
         }
     }

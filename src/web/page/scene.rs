@@ -104,7 +104,7 @@ impl<'a> One<'a> {
         let view = self.scene.view;
         let sentence =
             self.verdict().map(|verdict| verdict.explain(&view.inventory, &view.policy, &self.scene.calendar));
-        sentence.unwrap_or_default()
+        capitalised(&sentence.unwrap_or_default())
     }
 
     pub fn environment(&self) -> &'a str {
@@ -164,6 +164,11 @@ pub fn link_to(runbook: &Text) -> Markup {
     html! {
         @if is_web { a href=(runbook) rel="noreferrer" { "runbook" } } @else { "runbook: " (runbook) }
     }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 /// `rotation_due` as people write it.

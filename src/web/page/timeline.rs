@@ -4,9 +4,9 @@
 //! cent of its own width: the page's policy allows no styles in the page, and nothing has to be scaled on a telephone.
 
 use super::filter::Filter;
-use super::horizon::{Horizon, TICKS, place};
+use super::horizon::{Horizon, TICKS, has_ended, place};
 use super::scene::{One, Scene, count_of, days, grouped};
-use crate::decide::Status;
+use crate::decide::{Status, Verdict};
 use maud::{Markup, html};
 
 /// How many ends are drawn by themselves.
@@ -25,9 +25,12 @@ pub fn section(scene: &Scene<'_>, filter: &Filter, found: &[u32]) -> Markup {
             @if line.is_empty() { p class="quiet" { "Nothing that is watched here has an end to wait for." } }
             @else {
                 div class="time" {
-                    (horizons(scene, filter, &line))
-                    (axis())
-                    (strip(scene, &line))
+                    div class="head" {
+                        p { "How many end when" @if line.len() > ROWS { ", and the next " (ROWS) " by name" } @else { ", and each by name" } }
+                        (horizons(scene, filter, &line))
+                        (axis())
+                        (strip(scene, &line))
+                    }
                     ol class="ends" { @for at in line.iter().take(ROWS) { (row(&scene.judged(*at))) } }
                 }
                 @if line.len() > ROWS {
@@ -82,7 +85,7 @@ fn strip(scene: &Scene<'_>, line: &[u32]) -> Markup {
     let height = |count: u32| 3.0 + (HIGHEST - 3.0) * (f64::from(count) / f64::from(most.max(4))).sqrt();
     html! {
         svg class="strip" width="100%" height="32" aria-hidden="true" {
-            (ticks(32))
+            (ticks())
             @for (index, (count, look)) in bins.into_iter().enumerate().filter(|(_, (count, _))| *count > 0) {
                 rect class=(look) x=(per_cent(index as f64 * width + width * 0.1)) y=(format!("{:.1}", 31.0 - height(count)))
                     width=(per_cent(width * 0.8)) height=(format!("{:.1}", height(count))) rx="1" {}
@@ -97,29 +100,30 @@ fn row(one: &One<'_>) -> Markup {
     html! {
         li class=(one.look()) {
             div class="who" { (one.link()) " " small { (one.what()) } }
-            (track(verdict.status == Status::Expired, place(verdict)))
+            (track(verdict))
             div class="when" {
-                b { @if verdict.status == Status::Expired { "ended " } (days(left)) } " "
+                b { @if has_ended(verdict) { "ended " } (days(left)) } " "
                 small { @if let Some(end) = one.credential().expires_at { (one.scene.time(end)) } }
             }
         }
     }
 }
 
-pub fn track(ended: bool, x: f64) -> Markup {
+pub fn track(verdict: &Verdict) -> Markup {
+    let (x, ended) = (place(verdict), has_ended(verdict));
     html! {
         svg class="track" width="100%" height="24" aria-hidden="true" {
-            (ticks(24))
-            @if !ended { line class="run" x1="10%" y1="12" x2=(per_cent(x)) y2="12" {} }
-            circle cx=(per_cent(x)) cy="12" r="5.5" {}
+            (ticks())
+            @if !ended { line class="run" x1="10%" y1="50%" x2=(per_cent(x)) y2="50%" {} }
+            circle cx=(per_cent(x)) cy="50%" r="5.5" {}
         }
     }
 }
 
-fn ticks(height: u32) -> Markup {
+fn ticks() -> Markup {
     html! {
         @for (index, (x, _)) in TICKS.into_iter().enumerate() {
-            line class=(if index == 0 { "today" } else { "tick" }) x1=(per_cent(x)) y1="0" x2=(per_cent(x)) y2=(height) {}
+            line class=(if index == 0 { "today" } else { "tick" }) x1=(per_cent(x)) y1="0" x2=(per_cent(x)) y2="100%" {}
         }
     }
 }
