@@ -52,7 +52,7 @@ async function paths() {
     ...Object.fromEntries(
       [
         ["credential", find((one) => one.status === "expiring")],
-        ["superseded", find((one) => one.status === "superseded")],
+        ["superseded", find((one) => one.status === "superseded" && one.days_left >= 0)],
         ["expired", find((one) => one.status === "expired")],
         ["condition", find((one) => one.conditions.length > 0)],
         ["hostile", find((one) => one.holder.includes("<img"))],
@@ -129,10 +129,12 @@ async function renewal(browser) {
   const before = await stand();
   // The next answer is another one, in one section: as if a source had been read.
   await page.setRequestInterception(true);
+  let reachable = true;
   page.on("request", async (request) => {
+    if (!reachable) return request.abort();
     const html = await fetch(request.url()).then((answer) => answer.text());
     const body = html.replace(/(<h2 id="sources-title">)Sources/, "$1Sources, renewed");
-    await request.respond({ status: 200, contentType: "text/html; charset=utf-8", body });
+    return request.respond({ status: 200, contentType: "text/html; charset=utf-8", body });
   });
   const renew = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await renew();
@@ -144,8 +146,7 @@ async function renewal(browser) {
     if (before[what] !== after[what]) problems.push(`renewal: ${what} was ${before[what]}, then ${after[what]}`);
   }
   if (Math.abs(before.y - after.y) > 2) problems.push(`renewal: scrolled from ${before.y} to ${after.y}`);
-  await page.setRequestInterception(false);
-  await page.setOfflineMode(true);
+  reachable = false;
   await renew();
   await page
     .waitForFunction(() => document.getElementById("behind").textContent.includes("could not be brought up to date"), { timeout: 5000 })

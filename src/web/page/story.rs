@@ -18,7 +18,7 @@ struct Happening {
 
 pub fn section(one: &One<'_>, history: Option<&History>) -> Markup {
     let mut story = life(one);
-    story.extend(history.into_iter().flat_map(|history| told(history)));
+    story.extend(history.into_iter().flat_map(told));
     story.extend(next(one));
     story.sort_by_key(|happening| happening.at);
     let scene = one.scene;
@@ -91,6 +91,7 @@ fn told(history: &History) -> Vec<Happening> {
         let what = html! {
             "Told " (listed(&teams)) ": "
             b class="status" { @if first.kind == NoticeKind::Resolved { "resolved" } @else { (words(first.kind, first.step)) } }
+            @if first.episode > 0 && first.kind != NoticeKind::Resolved { " (anew: an earlier notice had been resolved)" }
             (carried(&mail))
         };
         Happening { at: first.at, look: look_of_notice(first.kind), what }
