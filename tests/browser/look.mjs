@@ -102,6 +102,11 @@ async function look(browser, name, path, light, [size, width]) {
     await page.screenshot({ path: join(pictures, `${name}-${light}-${size}.png`) });
     await page.screenshot({ path: join(pictures, `${name}-${light}-${size}-whole.png`), fullPage: true });
   }
+  const stretched = await page.evaluate(() => {
+    for (const name of document.querySelectorAll(".holder, h1 bdi, .who bdi, td small, dd bdi")) name.textContent = "W".repeat(256);
+    return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  });
+  if (stretched > 0) note(`is ${stretched} px too wide with names of 256 letters`);
   await page.close();
   looks += 1;
 }
