@@ -4,7 +4,11 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod exit;
+mod forecast;
+mod live;
 mod once;
+#[cfg(feature = "demo")]
+mod quarter;
 mod run;
 mod setup;
 mod small;
@@ -40,6 +44,17 @@ enum Command {
     Once(ConfigArgument),
     /// Read everything and print why each credential is or is not due; sends nothing, writes nothing
     Check(CheckArguments),
+    /// Print every notice that would be sent in the coming days if nothing is rotated; sends nothing, writes nothing
+    ///
+    /// Reads every source as `check` does, then makes the service's own decision at each instant at which
+    /// the service would: after each poll, what is urgent; at the times of `schedule.notify`, all.
+    ///
+    /// - What is due already comes first. It goes out with the notify run that is owed next: at once where
+    ///   one was missed or none was ever made, as `once` would; otherwise at its next time.
+    /// - What has been told, as the state says, is not told again.
+    /// - Sources are taken to keep answering, and secrets that are in use to stay in use.
+    #[command(verbatim_doc_comment, after_help = FORECAST_EXAMPLES)]
+    Forecast(ForecastArguments),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -58,7 +73,7 @@ impl Command {
         match self {
             Self::Run(_) => true,
             #[cfg(feature = "demo")]
-            Self::Demo(_) => true,
+            Self::Demo(arguments) => !arguments.quarter,
             _ => false,
         }
     }
@@ -104,6 +119,31 @@ pub enum Format {
     Json,
 }
 
+const FORECAST_EXAMPLES: &str = "Examples:\n  \
+    expiry-watch forecast                             the next month, day by day\n  \
+    expiry-watch forecast --days 90 --format json     a quarter, one object a notice and team\n  \
+    expiry-watch forecast --format ics > plan.ics     for a calendar: one entry a credential and day\n\n\
+    Ends as `check` does: with 3 where a source could not be read; what was known of it is foreseen all the same.";
+
+#[derive(Debug, Args)]
+pub struct ForecastArguments {
+    #[command(flatten)]
+    pub file: ConfigArgument,
+    /// How many days to look ahead, from now on: 1 to 3650
+    #[arg(long, value_name = "N", default_value = "30", value_parser = forecast::days)]
+    pub days: u32,
+    /// How to print: for people, for programs, or for a calendar
+    #[arg(long, value_enum, default_value_t = ForecastFormat::Table)]
+    pub format: ForecastFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ForecastFormat {
+    Table,
+    Json,
+    Ics,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum FailOn {
     /// Any verdict or condition that is due
@@ -134,6 +174,9 @@ pub struct DemoArguments {
     /// Where the status page is served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
+    /// Tell a quarter of a year in fast motion instead: each day on which somebody was told, and why
+    #[arg(long)]
+    pub quarter: bool,
 }
 
 /// Logs to stderr, as the environment asks. What runs for long tells its story; the others print what they have to say.
@@ -168,6 +211,7 @@ pub fn run(arguments: Arguments) -> Exit {
             Command::Run(arguments) => run::run(&arguments).await,
             Command::Once(arguments) => once::run(arguments).await,
             Command::Check(arguments) => check::run(arguments).await,
+            Command::Forecast(arguments) => forecast::run(arguments).await,
             Command::Config(ConfigCommand::Check(arguments)) => small::config_check(&arguments),
             Command::Mail(MailCommand::Test(arguments)) => small::mail_test(&arguments).await,
             Command::Healthcheck(arguments) => small::healthcheck(&arguments).await,

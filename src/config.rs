@@ -89,7 +89,7 @@ pub struct Http {
 #[derive(Debug, Default)]
 pub struct Azure {
     pub cloud: Cloud,
-    /// `None`: no `[azure]` section; an `entra` source then is a problem.
+    /// `None`: no `[azure]` section; an `entra` or `key_vault` source then is a problem.
     pub credential: Option<AzureCredential>,
 }
 
@@ -113,7 +113,7 @@ impl Cloud {
         }
     }
 
-    /// Microsoft Graph, which is also the audience that tokens are asked for.
+    /// Microsoft Graph, which is also the audience that its tokens are asked for.
     #[must_use]
     pub fn graph_url(self) -> &'static str {
         match self {
@@ -121,6 +121,16 @@ impl Cloud {
             Self::UsGov => "https://graph.microsoft.us",
             Self::UsDod => "https://dod-graph.microsoft.us",
             Self::China => "https://microsoftgraph.chinacloudapi.cn",
+        }
+    }
+
+    /// What tokens for key vaults are asked for, whichever vault it is.
+    #[must_use]
+    pub fn vault_audience(self) -> &'static str {
+        match self {
+            Self::Public => "https://vault.azure.net",
+            Self::UsGov | Self::UsDod => "https://vault.usgovcloudapi.net",
+            Self::China => "https://vault.azure.cn",
         }
     }
 }
@@ -163,6 +173,7 @@ pub struct SourceConfig {
 #[derive(Debug)]
 pub enum System {
     Entra(EntraConfig),
+    KeyVault(KeyVaultConfig),
     Digicert(DigicertConfig),
     Tls(TlsConfig),
     Files(FilesConfig),
@@ -175,6 +186,7 @@ impl System {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Entra(_) => "entra",
+            Self::KeyVault(_) => "key_vault",
             Self::Digicert(_) => "digicert",
             Self::Tls(_) => "tls",
             Self::Files(_) => "files",
@@ -185,7 +197,7 @@ impl System {
     /// Whether it is asked who owns what it lists.
     #[must_use]
     pub fn reads_owners(&self) -> bool {
-        false
+        matches!(self, Self::Entra(entra) if entra.owners)
     }
 }
 
@@ -195,6 +207,18 @@ pub struct EntraConfig {
     pub graph_url: Url,
     pub applications: bool,
     pub service_principals: bool,
+    /// Whether the report of last uses is read.
+    pub last_use: bool,
+    /// Whether it is asked who owns each holder.
+    pub owners: bool,
+}
+
+/// One Azure key vault.
+#[derive(Debug, Clone)]
+pub struct KeyVaultConfig {
+    /// Scheme, host and port, perhaps a path without a trailing slash; with no path, [`Url`] writes one. Its host is part of the
+    /// entries' ids.
+    pub vault_url: Url,
 }
 
 /// An account at DigiCert CertCentral.

@@ -3,7 +3,9 @@
 //! The daemon, `once` and the tests turn the same crank; only who turns it and when differs. Each step ends in one transaction, so a
 //! pass may be broken off anywhere. Delivery is somebody else's.
 
+mod foresee;
 pub mod letters;
+mod summaries;
 
 use crate::clock::Clock;
 use crate::config::{Config, Mail};
@@ -14,7 +16,7 @@ use crate::observe::View;
 use crate::render::ComposeError;
 use crate::sources::{Patience, Source};
 use crate::store::{Store, StoreError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -24,6 +26,9 @@ use tracing::{info, warn};
 
 /// How long reading one source may take in all. A directory of 100,000 applications takes seconds; a throttled one, minutes.
 const READ_DEADLINE: Duration = Duration::from_secs(20 * 60);
+
+/// How far back the first summary looks.
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Something that is not a source's failure kept a pass from finishing. Nothing of the failed step has been written.
 #[derive(Debug, Error)]
@@ -208,14 +213,18 @@ impl Cycle {
         Ok(fresh)
     }
 
-    /// Enqueues the summaries: all that each team owns, what nobody owns, and how the sources are.
+    /// Enqueues the summaries: all that each team owns, what changed since the last ones, what nobody owns, and how the sources are.
     ///
     /// # Errors
     /// As [`Cycle::tell`].
     pub async fn summarise(&self, store: &Store) -> Result<usize, CycleError> {
         let Some(mail) = &self.mail else { return Ok(0) };
+        let now = self.clock.now();
+        let last = store.last_run("summary").await?.filter(|last| *last < now);
+        let since = last.unwrap_or_else(|| now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN));
+        let told_since = store.told_since(since).await?;
         let view = self.view(store.told().await?.into_iter().collect());
-        let drafts = letters::summaries(&view, &self.stationery(mail))?;
+        let drafts = summaries::summaries(&view, since, &told_since, &self.stationery(mail))?;
         store.post(&drafts).await?;
         info!(messages = drafts.len(), "summaries enqueued");
         Ok(drafts.len())

@@ -8,13 +8,14 @@
 //! same; [`judge`] goes through the rules, the first that applies deciding; [`ladder`] finds the tightest threshold crossed, on the
 //! way to its end or to its planned [`rotation`]; [`conditions`] what is wrong beside the dates, [`agreement`] among it. From all of
 //! a holder's verdicts follows its state ([`holders`]). [`settle()`] takes away what has been told and adds what has stopped being
-//! true ([`owed`]).
+//! true ([`owed`]). [`forecast()`] makes the same decision at the instants to come.
 
 mod agreement;
 mod calendar;
 mod conditions;
 mod escalation;
 mod explain;
+mod forecast;
 mod holders;
 mod judge;
 mod ladder;
@@ -35,6 +36,7 @@ mod verdict;
 
 pub use calendar::{Calendar, Span};
 pub use explain::Context;
+pub use forecast::{Forecast, Foreseen, MOST_FORESEEN, Rounds, TooMany, forecast};
 pub use holders::{HolderState, State};
 pub use ladder::Rung;
 pub use ledger::Ledger;
@@ -80,13 +82,12 @@ pub struct Decision {
 #[must_use]
 pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let calendar = Calendar::new(&world.policy.zone, now);
-    let bench = Bench::new(world, &calendar);
+    let lookup = Lookup::new(world);
+    let bench = Bench::new(world, &calendar, &lookup);
     let mut decision = Decision::default();
     decision.verdicts.reserve_exact(world.inventory.entries().len());
-    let mut first = 0;
-    for siblings in world.inventory.entries().chunk_by(are_siblings) {
+    for (first, siblings) in families(world.inventory) {
         bench.siblings(siblings, first, &mut decision);
-        first += siblings.len();
     }
     for source in world.inventory.sources() {
         decision.notices.extend(sources::notices(source, &bench.desk, world.ledger));
@@ -94,35 +95,51 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     decision
 }
 
+/// All credentials of each holder and kind, with the index of the first.
+fn families(inventory: &Inventory) -> impl Iterator<Item = (usize, &[Entry])> {
+    let mut first = 0;
+    inventory.entries().chunk_by(are_siblings).map(move |siblings| {
+        first += siblings.len();
+        (first - siblings.len(), siblings)
+    })
+}
+
 fn are_siblings(a: &Entry, b: &Entry) -> bool {
     let (a, b) = (&a.credential, &b.credential);
     a.kind == b.kind && a.source == b.source && a.holder.id == b.holder.id
 }
 
-/// Everything that is looked up while judging at one instant.
-struct Bench<'a> {
-    world: &'a World<'a>,
-    calendar: &'a Calendar<'a>,
+/// What is looked up in a world, whatever the instant.
+struct Lookup<'a> {
     router: Router<'a>,
     issued: Issued<'a>,
     directory: Directory<'a>,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(world: &World<'a>) -> Self {
+        Self {
+            router: Router::new(world.policy),
+            issued: Issued::of(world.inventory),
+            directory: Directory::of(world.inventory),
+        }
+    }
+}
+
+/// Where everything is judged at one instant.
+struct Bench<'a> {
+    world: &'a World<'a>,
+    calendar: &'a Calendar<'a>,
+    lookup: &'a Lookup<'a>,
     usage: Usage<'a>,
     desk: Desk<'a>,
 }
 
 impl<'a> Bench<'a> {
-    fn new(world: &'a World<'a>, calendar: &'a Calendar<'a>) -> Self {
+    fn new(world: &'a World<'a>, calendar: &'a Calendar<'a>, lookup: &'a Lookup<'a>) -> Self {
         let World { inventory, policy, foreseen_from, .. } = *world;
         let usage = Usage { inventory, now: calendar.now, foreseen_from };
-        Self {
-            world,
-            calendar,
-            router: Router::new(policy),
-            issued: Issued::of(inventory, calendar.now),
-            directory: Directory::of(inventory),
-            usage,
-            desk: Desk { policy, calendar, usage },
-        }
+        Self { world, calendar, lookup, usage, desk: Desk { policy, calendar, usage } }
     }
 
     /// Judges all credentials of one holder and kind, of which the first stands at `first` in the inventory, and settles what each
@@ -146,7 +163,7 @@ impl<'a> Bench<'a> {
             if verdict.as_ref().map_or(told.is_empty(), |verdict| settle::is_quiet(verdict, told)) {
                 continue;
             }
-            let route = self.router.route(&entry.credential);
+            let route = self.lookup.router.route(&entry.credential);
             if verdict.is_none() && route.treatment.ignore.is_some() {
                 continue;
             }
@@ -164,19 +181,22 @@ impl<'a> Bench<'a> {
     fn judge(&self, index: usize, siblings: &[Entry], first: usize) -> Verdict {
         let entry = &siblings[index];
         let now = self.calendar.now;
-        let route = self.router.route(&entry.credential);
+        let route = self.lookup.router.route(&entry.credential);
         let successor = succession::successor(index, siblings, route.treatment.successor, now);
-        let mut conditions = conditions::conditions(entry, &self.issued, self.world.policy, self.calendar);
+        let covered_since =
+            successor.and_then(|_| succession::covered_since(index, siblings, route.treatment.successor, now));
+        let mut conditions = conditions::conditions(entry, &self.lookup.issued, self.world.policy, self.calendar);
+        let agreement = self.lookup.directory.compare(entry, &self.lookup.router, self.calendar);
         let place = Place {
             covered: successor.is_some(),
-            old_use: successor
-                .map(|new| self.usage.of_old(&entry.credential, &siblings[new].credential))
-                .unwrap_or_default(),
+            covered_since,
+            old_use: successor.map(|_| self.usage.of_old(&entry.credential, covered_since)).unwrap_or_default(),
             newest: route.treatment.rotate_every.is_some()
                 && successor.is_none()
                 && rotation::is_newest(index, siblings, route.treatment.successor, now),
-            told_by: match self.directory.compare(entry, &self.router, self.calendar) {
-                Agreement::Unknown => None,
+            compared: agreement.compared(),
+            told_by: match agreement {
+                Agreement::Unmarked | Agreement::Unread => None,
                 Agreement::Same(index) => self.tells_for(index, &route),
                 Agreement::Differs { since, reason } => {
                     conditions.push(Condition::date_mismatch(since, reason));
@@ -188,15 +208,17 @@ impl<'a> Bench<'a> {
         let successor = successor.map(|sibling| first + sibling);
         let mut verdict = Verdict::new(first + index, case.judge(), successor, &case, &route);
         verdict.conditions = conditions.into();
-        verdict.from_elsewhere = self.issued.is_foreign(&entry.credential);
+        verdict.from_elsewhere = self.lookup.issued.is_foreign(&entry.credential);
         verdict
     }
 
     /// The directory's credential at `index`, if whoever would be told by `route` is told of it.
     fn tells_for(&self, index: usize, route: &Route<'_>) -> Option<u32> {
-        let told = self.router.route(&self.world.inventory.entries()[index].credential);
+        let told = self.lookup.router.route(&self.world.inventory.entries()[index].credential);
         let all_are = route.teams.iter().all(|team| told.teams.contains(team));
-        (told.treatment.ignore.is_none() && all_are).then(|| u32::try_from(index).ok())?
+        let escalation = &route.treatment.escalate;
+        let escalates_alike = escalation.is_none() || *escalation == told.treatment.escalate;
+        (told.treatment.ignore.is_none() && all_are && escalates_alike).then(|| u32::try_from(index).ok())?
     }
 
     fn state(&self, verdicts: &[Verdict], first: usize) -> Option<HolderState> {

@@ -1,5 +1,5 @@
 //! The simulated tenant: a directory, Microsoft Graph, the sign-in authority, a DigiCert account, nodes that serve what it issued,
-//! and a mail server, all on loopback.
+//! a key vault, and a mail server, all on loopback.
 //!
 //! It serves `expiry-watch demo` and every test that goes over the network, so it answers as the real ones do, keeps what it got,
 //! and breaks as it is told. It stands outside the watched system: of ours it knows the clock alone, and shares no type with the
@@ -21,6 +21,7 @@ pub mod certcentral;
 mod credentials;
 mod directory;
 mod entry;
+mod facts;
 mod faults;
 mod graph;
 mod letter;
@@ -28,12 +29,14 @@ mod listing;
 pub mod mail;
 mod nodes;
 pub mod pages;
+pub mod quarter;
 pub mod scenario;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod traffic;
+pub mod vault;
 
 pub use certcentral::{CertCentral, Issued, Order};
 pub use credentials::{Certificate, KEY_BYTES, Moment, SamlCertificate, Secret};
@@ -43,6 +46,7 @@ pub use faults::{Fault, Faults, Place};
 pub use letter::Letter;
 pub use mail::{MailFault, MailFaults, MailOptions, MailServer, MailTls, Mailbox, Message};
 pub use nodes::{Bundle, Nodes};
+pub use vault::{Vault, Version};
 
 use crate::clock::Clock;
 use axum::Router;
@@ -76,10 +80,15 @@ pub struct Options {
     pub token_lifetime: SignedDuration,
     /// The limit on each collection; none = no limit.
     pub requests_per_minute: Option<usize>,
+    /// How many rows a page of the report of last uses has, and how many owners a page of owners.
+    pub report_page: usize,
+    pub owners_page: usize,
     /// Whether pages are compressed for those who accept it.
     pub gzip: bool,
     /// The DigiCert account. Empty where nothing is said.
     pub certcentral: CertCentral,
+    /// The key vault. Empty where nothing is said.
+    pub vault: Vault,
     /// The TLS nodes, by name, each with what it serves. None where nothing is said.
     pub nodes: Vec<(String, Bundle)>,
 }
@@ -98,8 +107,11 @@ impl Default for Options {
             identity_header: "simulated-identity-header".to_owned(),
             token_lifetime: SignedDuration::from_hours(1),
             requests_per_minute: Some(150),
+            report_page: 100,
+            owners_page: 100,
             gzip: true,
             certcentral: CertCentral::new(),
+            vault: Vault::new(),
             nodes: Vec::new(),
         }
     }
@@ -113,6 +125,8 @@ pub struct Tenant {
     elsewhere: (SocketAddr, Arc<Traffic>),
     /// Who came to the DigiCert account.
     desk: certcentral::Desk,
+    /// Who came to the key vault.
+    vault: vault::Desk,
     mail: MailServer,
     nodes: Nodes,
     _stop: [oneshot::Sender<()>; 2],
@@ -133,12 +147,21 @@ impl Tenant {
             traffic: Arc::new(Traffic::default()),
         };
         let nodes = Nodes::start(&options.nodes).await?;
-        let site = Site::new(directory.clone(), options, format!("http://{address}"));
-        let stop = serve(listener, graph::router(site.clone()).merge(certcentral::router(desk.clone())));
+        let (base, kept) = (format!("http://{address}"), options.vault.clone());
+        let site = Site::new(directory.clone(), options, base.clone());
+        let vault = vault::Desk {
+            vault: kept,
+            site: site.clone(),
+            traffic: Arc::new(Traffic::default()),
+            values: Arc::new(Traffic::default()),
+            base,
+        };
+        let routers = graph::router(site.clone()).merge(certcentral::router(desk.clone()));
+        let stop = serve(listener, routers.merge(vault::router(vault.clone())));
         let other = TcpListener::bind(("127.0.0.1", 0)).await?;
         let elsewhere = (other.local_addr()?, Arc::new(Traffic::default()));
         let stop_other = serve(other, graph::elsewhere(elsewhere.1.clone()));
-        Ok(Self { directory, site, address, elsewhere, desk, mail, nodes, _stop: [stop, stop_other] })
+        Ok(Self { directory, site, address, elsewhere, desk, vault, mail, nodes, _stop: [stop, stop_other] })
     }
 
     /// What stands in for `https://graph.microsoft.com`.
@@ -175,6 +198,42 @@ impl Tenant {
     #[must_use]
     pub fn wrong_keys(&self) -> Vec<String> {
         self.desk.traffic.wrong_tokens()
+    }
+
+    /// What stands in for `https://<name>.vault.azure.net`.
+    #[must_use]
+    pub fn vault_url(&self) -> String {
+        self.graph_url()
+    }
+
+    /// The key vault, with what goes wrong there.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        self.vault.vault.clone()
+    }
+
+    /// Path and query of the requests to the key vault; the other counts are without them.
+    #[must_use]
+    pub fn vault_requests(&self) -> Vec<String> {
+        self.vault.traffic.addresses()
+    }
+
+    /// The most requests that the key vault was answering at the same time.
+    #[must_use]
+    pub fn vault_most_at_once(&self) -> usize {
+        self.vault.traffic.most_at_once()
+    }
+
+    /// Requests to the key vault without a good token for it.
+    #[must_use]
+    pub fn wrong_vault_tokens(&self) -> Vec<String> {
+        self.vault.traffic.wrong_tokens()
+    }
+
+    /// Requests that asked the key vault for a value. One is one too many.
+    #[must_use]
+    pub fn values_asked(&self) -> Vec<String> {
+        self.vault.values.addresses()
     }
 
     /// What serves TLS, and who can change what it serves.

@@ -4,9 +4,13 @@
 //! message which is rendered when it is enqueued never has to be rendered again. Refuses to know who is owed what (that is decided)
 //! and how a message travels (that is delivery).
 //!
-//! A letter's text and HTML are two layouts of one list of facts ([`item::Item`]), which is why they cannot disagree.
+//! A letter's text and HTML are two layouts of one list of facts ([`item::Item`]), which is why they cannot disagree. Gmail cuts what
+//! is larger than 102 KB, so every letter is laid out as fully as fits below that, and what does not fit is counted.
 
+mod bar;
 mod compose;
+mod facts;
+mod group;
 mod html;
 mod item;
 mod summary;
@@ -15,7 +19,7 @@ mod when;
 mod wording;
 
 pub use compose::{ComposeError, compose};
-pub use summary::{SummaryItem, SummarySource, summary, test_letter};
+pub use summary::{Change, Summary, SummaryHolder, SummaryItem, SummarySource, What, summary, test_letter};
 
 use crate::domain::{Address, Notice, Team, TeamId, Text};
 use item::Item;
@@ -23,18 +27,24 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
-/// A digest of up to so many notices shows each as a card in HTML.
+/// The most bytes that a message takes on the wire.
+const LARGEST: usize = 100_000;
+
+/// Headers of odd identifiers may leave little of that; a message says at least this much.
+const LEAST: usize = 40_000;
+
+/// A digest of up to so many notices shows each as a card.
 const ALL_CARDS: usize = 20;
 
-/// In a longer one the first few are cards, and the others carry the same facts run on: Gmail and others cut an HTML part at
-/// 102 KB, and a hundred notices stay below that.
+/// In a longer one the first few are cards, and the others carry the same facts in groups.
 const FIRST_CARDS: usize = 3;
 
-/// So many notices are told with all their facts; further ones get one line each, the most urgent having come first.
-const DETAILED: usize = 300;
+/// So many notices are shown at most, however short they are.
+const SHOWN: usize = 400;
 
-/// So many notices are named at all; the rest is counted. A server refuses a message of several megabytes, which would be silence.
-const NAMED: usize = 2_000;
+/// So many are named in the overview at the top of a digest, and from so many on there is one.
+const GLANCE: usize = 10;
+const GLANCE_FROM: usize = 3;
 
 /// The longest subject, in characters.
 const SUBJECT: usize = 180;
@@ -88,14 +98,18 @@ pub struct Letter {
 }
 
 /// What a digest says, before it is laid out.
-struct Digest {
+struct Digest<'a> {
     subject: String,
+    /// What a list of messages shows beneath the subject.
+    glimpse: String,
     intro: String,
-    items: Vec<Item>,
-    /// Those that are only named, one line each.
-    lines: Vec<String>,
-    /// Those that are only counted.
-    uncounted: usize,
+    glance: &'a [Item],
+    /// How many stand below that the overview leaves out.
+    beyond_glance: usize,
+    cards: &'a [Item],
+    compact: &'a [Item],
+    /// What is only counted, in words.
+    more: Option<String>,
     footer: Vec<String>,
 }
 
@@ -104,16 +118,80 @@ struct Digest {
 pub fn digest(stationery: &Stationery, recipient: &Address, notices: &[&Notice], now: Timestamp) -> Letter {
     let told = item::told_once(notices);
     let items: Vec<Item> = told.iter().map(|told| Item::new(stationery, recipient, told, now)).collect();
-    let (calm, urgent): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.tone.is_calm());
-    let digest = Digest {
-        subject: subject(&items),
-        intro: intro(urgent.len(), calm.len()),
-        lines: items.iter().skip(DETAILED).take(NAMED - DETAILED).map(Item::line).collect(),
-        uncounted: items.len().saturating_sub(NAMED),
-        footer: footer(stationery, now),
-        items: items.into_iter().take(DETAILED).collect(),
+    let footer = footer(stationery, now);
+    let room = LARGEST.saturating_sub(compose::head_weight(notices)).max(LEAST);
+    let fits = |letter: &Letter| compose::weight(letter) <= room;
+    let lay_out = |cards, shown| {
+        let digest = sheet(&items, cards, shown, stationery, footer.clone());
+        Letter { text: text::digest(&digest), html: html::digest(&digest), subject: digest.subject }
     };
-    Letter { text: text::digest(&digest), html: html::digest(&digest), subject: digest.subject }
+    let cards = if items.len() <= ALL_CARDS { items.len() } else { FIRST_CARDS };
+    let most = items.len().min(SHOWN);
+    // Rather all in less space than some of them at length.
+    let all = [cards, 1, 0].into_iter().filter(|cards| *cards <= most).map(|cards| lay_out(cards, most)).find(fits);
+    all.or_else(|| largest(most, |shown| Some(lay_out(1.min(shown), shown)).filter(fits)))
+        .unwrap_or_else(|| lay_out(0, 0))
+}
+
+/// What `attempt` makes of the largest number up to `most` that it makes anything of, where it makes nothing of any larger one.
+fn largest<T>(most: usize, attempt: impl Fn(usize) -> Option<T>) -> Option<T> {
+    let mut best = attempt(most);
+    if best.is_some() {
+        return best;
+    }
+    let (mut fits, mut fails) = (0, most);
+    while fails > fits + 1 {
+        let middle = fits.midpoint(fails);
+        match attempt(middle) {
+            Some(found) => (best, fits) = (Some(found), middle),
+            None => fails = middle,
+        }
+    }
+    best
+}
+
+/// A digest of which the first `cards` are shown at length, and `shown` in all.
+fn sheet<'a>(
+    items: &'a [Item],
+    cards: usize,
+    shown: usize,
+    stationery: &Stationery,
+    footer: Vec<String>,
+) -> Digest<'a> {
+    let (calm, urgent): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.tone.is_calm());
+    let glance = if items.len() < GLANCE_FROM { 0 } else { GLANCE.min(items.len()) };
+    Digest {
+        subject: subject(items),
+        glimpse: items.first().map(Item::glimpse).unwrap_or_default(),
+        intro: intro(urgent.len(), calm.len()),
+        glance: &items[..glance],
+        beyond_glance: if glance > 0 { items.len() - glance } else { 0 },
+        cards: &items[..cards],
+        compact: &items[cards..shown],
+        more: more(&items[shown..], stationery.public_url),
+        footer,
+    }
+}
+
+/// What did not fit: how many of what, and where it can be read.
+fn more(items: &[Item], public_url: Option<&str>) -> Option<String> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for item in items {
+        match counts.iter_mut().find(|(headline, _)| *headline == item.headline) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((&item.headline, 1)),
+        }
+    }
+    let of_what: Vec<String> =
+        counts.iter().take(GLANCE).map(|(headline, count)| format!("{count} x {headline}")).collect();
+    let others = if counts.len() > GLANCE { ", and others" } else { "" };
+    let place = match public_url {
+        Some(url) => format!("All of them: {url}"),
+        None => "`expiry-watch check` lists all of them.".to_owned(),
+    };
+    let (count, less) = (items.len(), of_what.join("; "));
+    (count > 0)
+        .then(|| format!("And {count} more, less urgent, that would make this mail too long: {less}{others}. {place}"))
 }
 
 fn footer(stationery: &Stationery, now: Timestamp) -> Vec<String> {

@@ -1,19 +1,22 @@
-//! What `check` prints, and what the web shows of it: the inventory, and why each credential is or is not due.
+//! What `check` and `forecast` print, and what the web shows of it: the inventory, why each credential is or is not due, and what
+//! will be told of it.
 //!
 //! Pure: a [`View`] in, text out. Decides nothing; every status, verdict and sentence in it was decided before. Refuses to know
 //! who asks, and where the text goes.
 
+mod forecast;
 mod json;
 mod lifetimes;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use forecast::{ForecastReport, calendar as forecast_calendar, table as forecast_table};
 pub use json::{PIECE, Report, pieces};
 pub use table::table;
 
 use crate::decide::{Code, Status, Verdict};
-use crate::domain::{TeamId, Text};
+use crate::domain::Text;
 use crate::observe::View;
 use std::collections::BTreeMap;
 
@@ -52,7 +55,7 @@ pub fn unknown_tags(view: &View) -> BTreeMap<&str, &Text> {
     let mut unknown = BTreeMap::new();
     for verdict in &view.verdicts {
         let holder = &verdict.credential(&view.inventory).holder;
-        for tag in holder.team_tags.iter().filter(|tag| !view.policy.teams.contains_key(&TeamId::new(tag))) {
+        for tag in holder.team_tags.iter().filter(|tag| view.policy.team_of_tag(tag).is_none()) {
             unknown.entry(&**tag).or_insert(&holder.name);
         }
     }

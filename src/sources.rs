@@ -11,6 +11,7 @@ mod entra;
 pub mod files;
 mod graph;
 mod http;
+mod key_vault;
 mod nodes;
 #[cfg(test)]
 mod testing;
@@ -22,10 +23,14 @@ pub use bundles::Bundles;
 pub use declared::Declared;
 pub use digicert::Digicert;
 pub use entra::Entra;
+pub use key_vault::KeyVault;
 pub use nodes::Nodes;
 
 #[cfg(fuzzing)]
-pub use {digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody};
+pub use {
+    digicert::page_from_anybody as certcentral_from_anybody, entra::page_from_anybody as graph_from_anybody,
+    key_vault::page_from_anybody as vault_from_anybody,
+};
 
 use crate::clock::Clock;
 use crate::config::{Config, System};
@@ -39,6 +44,7 @@ use thiserror::Error;
 #[derive(Debug)]
 pub enum Source {
     Entra(Box<Entra>),
+    KeyVault(Box<KeyVault>),
     Digicert(Box<Digicert>),
     Tls(Box<Nodes>),
     Files(Bundles),
@@ -117,6 +123,9 @@ impl Source {
             System::Entra(entra) => {
                 Entra::connect(&source.name, entra, &config.azure, clock, surroundings).map(Box::new).map(Self::Entra)
             }
+            System::KeyVault(vault) => KeyVault::connect(&source.name, vault, &config.azure, clock, surroundings)
+                .map(Box::new)
+                .map(Self::KeyVault),
             System::Tls(tls) => Nodes::connect(&source.name, tls).map(Box::new).map(Self::Tls),
             System::Files(files) => Ok(Self::Files(Bundles::new(&source.name, files))),
             System::Digicert(digicert) => {
@@ -131,6 +140,7 @@ impl Source {
     pub fn name(&self) -> &SourceName {
         match self {
             Self::Entra(entra) => entra.name(),
+            Self::KeyVault(vault) => vault.name(),
             Self::Digicert(digicert) => digicert.name(),
             Self::Tls(nodes) => nodes.name(),
             Self::Files(bundles) => bundles.name(),
@@ -143,6 +153,7 @@ impl Source {
     pub fn system(&self) -> &'static str {
         match self {
             Self::Entra(_) => "entra",
+            Self::KeyVault(_) => "key_vault",
             Self::Digicert(_) => "digicert",
             Self::Tls(_) => "tls",
             Self::Files(_) => "files",
@@ -166,6 +177,7 @@ impl Source {
     pub async fn read(&self, patience: Patience, now: Timestamp) -> Result<Vec<Arc<Credential>>, ReadError> {
         match self {
             Self::Entra(entra) => entra.read(patience, now).await,
+            Self::KeyVault(vault) => vault.read(patience).await,
             Self::Digicert(digicert) => {
                 digicert.read(patience, now).await.map(|all| all.into_iter().map(Arc::new).collect())
             }
@@ -178,7 +190,10 @@ impl Source {
     /// When its credentials were last used, as far as the last read found out; `None` for a source that does not ask.
     #[must_use]
     pub fn last_use(&self) -> Option<Arc<LastUse>> {
-        None
+        match self {
+            Self::Entra(entra) => entra.last_use(),
+            _ => None,
+        }
     }
 
     /// How often each outcome has been met since the start: status code, or `error` where no answer came.
@@ -186,6 +201,7 @@ impl Source {
     pub fn requests(&self) -> Vec<(String, u64)> {
         match self {
             Self::Entra(entra) => entra.requests(),
+            Self::KeyVault(vault) => vault.requests(),
             Self::Digicert(digicert) => digicert.requests(),
             Self::Tls(_) | Self::Files(_) => Vec::new(),
             Self::Declared(_) => Vec::new(),

@@ -1,21 +1,15 @@
 //! `check`: read everything, print the inventory and why each credential is or is not due. Sends nothing, writes nothing.
 
-use super::setup::{self, fail, state_failed};
+use super::live::{self, Live};
+use super::setup::{self, fail};
 use super::{CheckArguments, Exit, FailOn, Format};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::cycle::Cycle;
-use crate::decide::Ledger;
-use crate::domain::{CredentialId, Text};
-use crate::inventory::Inventory;
 use crate::observe::View;
 use crate::report;
-use crate::sources::Patience;
-use crate::store::Store;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     let config = setup::configuration(&arguments.file.config)?;
@@ -24,32 +18,12 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
         Some(written) => Some(instant(written, &config.policy.zone).map_err(|why| fail(Exit::Configuration, why))?),
         None => None,
     };
-    let sources = setup::sources(&config, &clock)?;
-    let (known, ledger) = remembered(&config, &sources).await?;
-    let mut cycle = Cycle::new(&config, None, sources, clock.clone(), known);
-    let polled = cycle.poll(Patience::SHORT, None).await.map_err(|error| fail(Exit::State, error))?;
-    let view = cycle.view_at(&ledger, as_of.unwrap_or_else(|| clock.now()));
-
-    for rule in report::unmatched_rules(&view) {
-        eprintln!("expiry-watch: warning: the rule \"{rule}\" matches no credential: nothing is watched by it");
-    }
-    for (tag, holder) in report::unknown_tags(&view) {
-        eprintln!(
-            "expiry-watch: warning: the tag `team:{tag}` of {holder} names no team: whoever else is told of it is not that team"
-        );
-    }
-    for (credential, why) in unreadable(&view) {
-        eprintln!("expiry-watch: {credential}: {why}");
-    }
+    let live = Live::read(&config, &clock).await?;
+    let view = live.cycle.view_at(&live.ledger, as_of.unwrap_or_else(|| clock.now()));
+    live::warn(&view);
     print(&view, arguments.format).map_err(|error| setup::cannot_print(&error))?;
 
-    let mut exit = Exit::Done;
-    for failed in polled.iter().filter_map(|polled| Some((&polled.source, polled.error.as_ref()?))) {
-        let (source, error) = failed;
-        let kept =
-            source.last_success.map_or("it has no earlier snapshot".to_owned(), |at| format!("shown as of {at}"));
-        exit = exit.and(fail(Exit::Source, format_args!("{}: {error}; {kept}", source.name)));
-    }
+    let exit = live.failures();
     let found = match arguments.fail_on {
         None => 0,
         Some(FailOn::Due) => report::count_due(&view),
@@ -58,43 +32,14 @@ pub async fn run(arguments: CheckArguments) -> Result<Exit, Exit> {
     Ok(if found > 0 { exit.and(Exit::Found) } else { exit })
 }
 
-/// What stands in the inventory but could not be read.
-fn unreadable(view: &View) -> impl Iterator<Item = (&CredentialId, &Text)> {
-    let credentials = view.verdicts.iter().map(|verdict| verdict.credential(&view.inventory));
-    credentials.filter_map(|credential| Some((&credential.id, credential.trouble.as_ref()?.why_unreachable()?)))
-}
-
-/// What the state holds, opened for reading alone; nothing where there is none.
-async fn remembered(config: &Config, sources: &[crate::sources::Source]) -> Result<(Inventory, Ledger), Exit> {
-    let Some(store) = Store::open_read_only(setup::state_path(config)).await.map_err(state_failed)? else {
-        if setup::state_path(config).exists() {
-            eprintln!(
-                "expiry-watch: warning: the state is not yet one of this version (the next `run` or `once` sees to that): shown as if \
-                 nothing had been told"
-            );
-        }
-        return Ok((Inventory::default(), Ledger::default()));
-    };
-    let known = setup::known(&store, sources).await?;
-    let told = store.told().await.map_err(state_failed)?;
-    Ok((known, told.into_iter().collect()))
-}
-
 fn print(view: &View, format: Format) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let printed = match format {
-        Format::Json => serde_json::to_writer_pretty(&mut out, &report::Report::new(view)).map_err(Into::into),
-        Format::Table => {
-            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-            let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(160);
-            write!(out, "{}", report::table(view, width, colour))
+    live::print(|out, screen| {
+        match format {
+            Format::Json => serde_json::to_writer_pretty(&mut *out, &report::Report::new(view))?,
+            Format::Table => write!(out, "{}", report::table(view, screen.width, screen.colour))?,
         }
-    };
-    match printed.and_then(|()| writeln!(out)) {
-        // Whoever reads has seen enough (`| head`).
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
-    }
+        writeln!(out)
+    })
 }
 
 /// RFC 3339, or a date: that day's start in the zone.

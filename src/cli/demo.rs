@@ -16,6 +16,7 @@ use crate::inventory::Inventory;
 use crate::sources::{Source, Surroundings};
 use crate::store::Store;
 use jiff::{SignedDuration, Timestamp};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,13 +30,18 @@ const ROTATED_AFTER: Duration = Duration::from_secs(45);
 const INSTALLED_AFTER: Duration = Duration::from_secs(75);
 
 pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
+    if arguments.quarter {
+        return super::quarter::run(Clock::System.now()).await;
+    }
     let clock = Clock::System;
     let cannot = |error: std::io::Error| fail(Exit::Configuration, format_args!("the demo cannot be set up: {error}"));
     let certcentral = scenario::certificates(clock.now());
-    let options = Options { nodes: scenario::nodes(&certcentral), certcentral, ..Options::default() };
-    let tenant = Tenant::start(scenario::mission(clock.now()), options).await.map_err(cannot)?;
+    let directory = scenario::mission(clock.now());
+    let vault = scenario::vault(clock.now(), &directory);
+    let options = Options { nodes: scenario::nodes(&certcentral), certcentral, vault, ..Options::default() };
+    let tenant = Tenant::start(directory, options).await.map_err(cannot)?;
     let folder = Folder::new().map_err(cannot)?;
-    let config = configuration(&tenant, &folder.0, arguments).map_err(|why| fail(Exit::Configuration, why))?;
+    let config = configuration(&tenant, &folder.0, arguments.listen).map_err(|why| fail(Exit::Configuration, why))?;
     let surroundings = Surroundings { authority_host: Some(tenant.authority_url()) };
     let sources =
         Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
@@ -71,7 +77,7 @@ fn introduce(arguments: &DemoArguments) {
 }
 
 /// The shipped demo configuration, pointed at the tenant.
-fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> Result<Config, String> {
+pub(super) fn configuration(tenant: &Tenant, folder: &Path, listen: SocketAddr) -> Result<Config, String> {
     let mut config = config::parse(include_str!("../../config/demo.toml"), "the demo's configuration")
         .map_err(|problems| problems.to_string())?;
     let here = |url: String| Url::parse(&url).map_err(|error| error.to_string());
@@ -87,6 +93,7 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
     for source in &mut config.sources {
         match &mut source.system {
             System::Entra(entra) => entra.graph_url = here(tenant.graph_url())?,
+            System::KeyVault(vault) => vault.vault_url = here(tenant.vault_url())?,
             System::Digicert(digicert) => {
                 digicert.url = here(tenant.certcentral_url())?;
                 digicert.api_key = kept("certcentral-key", &tenant.certcentral().key())?;
@@ -105,8 +112,8 @@ fn configuration(tenant: &Tenant, folder: &Path, arguments: &DemoArguments) -> R
         (smtp.host, smtp.port) = (tenant.smtp_addr().ip().to_string(), tenant.smtp_addr().port());
     }
     config.state = State::Sqlite(folder.join("demo.db"));
-    config.http.listen = arguments.listen;
-    config.http.public_url = Some(here(format!("http://{}", arguments.listen))?);
+    config.http.listen = listen;
+    config.http.public_url = Some(here(format!("http://{listen}"))?);
     Ok(config)
 }
 
@@ -147,10 +154,10 @@ async fn install(tenant: Arc<Tenant>, clock: Clock) {
 }
 
 /// A folder of our own, removed with all that is in it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> std::io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         let path = std::env::temp_dir().join(format!("expiry-watch-demo-{}", uuid::Uuid::new_v4()));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;

@@ -91,7 +91,7 @@ async fn summary_is_due(config: &Config, store: &Store, clock: &Clock) -> Result
 }
 
 #[derive(Debug, Default)]
-struct Sent {
+pub(super) struct Sent {
     delivered: usize,
     rejected: usize,
     /// Deferred, or in the hands of another process.
@@ -99,7 +99,7 @@ struct Sent {
 }
 
 /// Tries each message, and the deferred ones again for a while.
-async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
+pub(super) async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
     let mut sent = Sent::default();
     let mut waiting = postman.store.pending().await?;
     let mut again_until: Option<Instant> = None;

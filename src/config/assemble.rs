@@ -3,7 +3,7 @@
 use super::problem::Problems;
 use super::read::{Findings, Report, Table};
 use super::rules::{Names, defaults, rules};
-use super::{Config, azure, general, mail, sources, teams};
+use super::{Config, System, azure, general, mail, sources, teams};
 use crate::domain::{Period, Policy, SourceName, TeamId};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -97,7 +97,7 @@ fn whole(root: &Table) -> Option<Config> {
     let sources = sources::sources(root, &azure, &zone);
     let mail = root.table("mail", mail::SECTION, |t| mail::mail(t, azure.cloud)).flatten();
     let teams = teams::teams(root);
-    let owners_are_read = sources.built.iter().any(|source| source.system.reads_owners());
+    let owners_are_read = sources.sound.iter().any(|source| source.system.reads_owners());
     let names = Names { teams: &teams, sources: sources.named.keys().collect(), owners_are_read };
     let defaults = root.table("defaults", "[defaults]", |t| defaults(t, &names)).unwrap_or_default();
     let rules = rules(root, &names, &defaults);
@@ -115,7 +115,7 @@ fn whole(root: &Table) -> Option<Config> {
         state: state?,
         http: http?,
         azure,
-        sources: sources.built,
+        sources: sources.sound,
         mail,
         secrets,
         warnings,
@@ -125,7 +125,8 @@ fn whole(root: &Table) -> Option<Config> {
 /// Sections that only another section makes necessary.
 fn note_missing_sections(root: &Table, sources: &sources::Sources, somebody_is_mailed: bool) {
     if root.get("azure").is_none() {
-        for source in sources.built.iter().filter(|source| matches!(source.system, super::System::Entra(_))) {
+        let signs_in = |system: &System| matches!(system, System::Entra(_) | System::KeyVault(_));
+        for source in sources.sound.iter().filter(|source| signs_in(&source.system)) {
             root.at("azure").problem(
                 format_args!("is missing: the source `{}` needs to know how to sign in", source.name),
                 "[azure]\ncredential = \"managed_identity\"",

@@ -1,11 +1,11 @@
-//! `[sources.<name>]`: what is read. Systems that this version cannot read yet are checked like the others, then refused with a
-//! sentence that says so: a file that is written for the next version shows its mistakes today.
+//! `[sources.<name>]`: what is read.
 
 use super::declared::declarations;
 use super::read::{Item, Table};
 use super::value::{NOT_A_NAME, SECRET, is_name};
 use super::{
-    Azure, Cloud, DigicertConfig, EntraConfig, FilesConfig, SourceConfig, StartTls, System, TlsConfig, TlsTarget,
+    Azure, Cloud, DigicertConfig, EntraConfig, FilesConfig, KeyVaultConfig, SourceConfig, StartTls, System, TlsConfig,
+    TlsTarget,
 };
 use crate::domain::{Period, SourceName, Unit};
 use jiff::tz::TimeZone;
@@ -50,14 +50,14 @@ const SECTION: &str = "[sources.entra]\ntype = \"entra\"";
 
 /// The sources as written.
 pub(super) struct Sources {
-    /// Those that can be read.
-    pub built: Vec<SourceConfig>,
+    /// Those without a mistake.
+    pub sound: Vec<SourceConfig>,
     /// Every name in the file, with how long it may be silent where that is said.
     pub named: BTreeMap<SourceName, Option<Period>>,
 }
 
 pub(super) fn sources(root: &Table, azure: &Azure, zone: &TimeZone) -> Sources {
-    let mut sources = Sources { built: Vec::new(), named: BTreeMap::new() };
+    let mut sources = Sources { sound: Vec::new(), named: BTreeMap::new() };
     for (key, item) in root.named("sources", SECTION) {
         if !is_name(key) {
             item.place.problem(NOT_A_NAME, SECTION);
@@ -66,7 +66,7 @@ pub(super) fn sources(root: &Table, azure: &Azure, zone: &TimeZone) -> Sources {
         let read = item.table(SECTION, |t| (system(t, key, azure, zone), stale_after(t)));
         let (system, stale_after) = read.unwrap_or((None, None));
         sources.named.insert(name.clone(), stale_after);
-        sources.built.extend(system.map(|system| SourceConfig { name, system }));
+        sources.sound.extend(system.map(|system| SourceConfig { name, system }));
     }
     if sources.named.is_empty() {
         root.at("sources").warn("there is none, so nothing is watched");
@@ -84,24 +84,13 @@ fn system(t: &Table, name: &str, azure: &Azure, zone: &TimeZone) -> Option<Syste
         return None;
     };
     match kind {
-        Type::Entra => return entra(t, azure).map(System::Entra),
-        Type::Digicert => return digicert(t).map(System::Digicert),
-        Type::Declared => return Some(System::Declared(declarations(t, name, zone))),
-        Type::KeyVault => key_vault(t),
-        Type::Tls => return tls(t).map(System::Tls),
-        Type::Files => return files(t).map(System::Files),
+        Type::Entra => entra(t, azure).map(System::Entra),
+        Type::KeyVault => key_vault(t).map(System::KeyVault),
+        Type::Digicert => digicert(t).map(System::Digicert),
+        Type::Tls => tls(t).map(System::Tls),
+        Type::Files => files(t).map(System::Files),
+        Type::Declared => Some(System::Declared(declarations(t, name, zone))),
     }
-    refuse(t, "key_vault");
-    None
-}
-
-fn refuse(t: &Table, word: &str) {
-    t.at("type").problem(
-        format_args!(
-            "`type = \"{word}\"` is not built into this version yet; remove the source or keep its dates under a `declared` source"
-        ),
-        "",
-    );
 }
 
 fn entra(t: &Table, azure: &Azure) -> Option<EntraConfig> {
@@ -111,13 +100,12 @@ fn entra(t: &Table, azure: &Azure) -> Option<EntraConfig> {
     if !applications && !service_principals {
         t.place.problem("neither applications nor service principals are read, so it watches nothing", SECTION);
     }
-    if t.boolean_or("last_use", false) {
-        t.at("last_use").warn("this version does not read when a credential was last used yet; the key has no effect");
+    let last_use = t.boolean_or("last_use", false);
+    if last_use && azure.cloud != Cloud::Public {
+        t.at("last_use").warn("the report of last uses exists in the public cloud only, so it is not asked for");
     }
-    if t.boolean_or("owners", false) {
-        t.at("owners").warn("this version does not read owners yet; the key has no effect");
-    }
-    Some(EntraConfig { graph_url: graph_url?, applications, service_principals })
+    let owners = t.boolean_or("owners", false);
+    Some(EntraConfig { graph_url: graph_url?, applications, service_principals, last_use, owners })
 }
 
 /// Microsoft Graph's address, which follows the cloud where nothing is said.
@@ -128,9 +116,10 @@ pub(super) fn graph_url(t: &Table, cloud: Cloud) -> Option<Url> {
     }
 }
 
-fn key_vault(t: &Table) {
+fn key_vault(t: &Table) -> Option<KeyVaultConfig> {
     let example = "\"https://kvlt-example.vault.azure.net\"";
-    t.need("vault_url", example).and_then(|item| item.web_url(example));
+    let vault_url = t.need("vault_url", example).and_then(|item| item.web_url(example));
+    Some(KeyVaultConfig { vault_url: vault_url? })
 }
 
 fn digicert(t: &Table) -> Option<DigicertConfig> {

@@ -3,6 +3,7 @@
 //! A vault's date is what somebody wrote there. Only an entry with a mark is compared: a likeness of names proves nothing.
 
 use super::calendar::Calendar;
+use super::judge::Compared;
 use super::routing::Router;
 use super::succession;
 use crate::domain::{Credential, Ident, Kind, Mark};
@@ -16,14 +17,27 @@ const TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
 /// What came of a comparison.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Agreement {
-    /// There is nothing to compare: no mark, no date, or no directory that was read.
-    Unknown,
+    /// There is nothing to compare: no mark, or no date.
+    Unmarked,
+    /// What it names has not been seen, in directories of which not all have been read.
+    Unread,
     /// It keeps the credential at this index of the inventory, under the same date.
     Same(usize),
     Differs {
         since: Timestamp,
         reason: String,
     },
+}
+
+impl Agreement {
+    #[must_use]
+    pub fn compared(&self) -> Compared {
+        match self {
+            Self::Unmarked => Compared::Unmarked,
+            Self::Unread => Compared::Unread,
+            Self::Same(_) | Self::Differs { .. } => Compared::Yes,
+        }
+    }
 }
 
 /// All credentials that a mark can name. Empty where nothing has a mark: nobody would look anything up.
@@ -61,7 +75,7 @@ impl<'a> Directory<'a> {
         match vault.credential.mark.as_deref() {
             Some(Mark { key_id: Some(key), .. }) => self.compare_key(vault, key, router, calendar),
             Some(Mark { app_id: Some(app), .. }) => self.compare_application(vault, app, router, calendar),
-            _ => Agreement::Unknown,
+            _ => Agreement::Unmarked,
         }
     }
 
@@ -77,7 +91,7 @@ impl<'a> Directory<'a> {
             None if self.complete => {
                 return differs(vault.first_seen, format!("it keeps the key {key}, which is not in the directory"));
             }
-            None => return Agreement::Unknown,
+            None => return Agreement::Unread,
         };
         if let Some(newer) = self.successor(index, router, calendar.now) {
             let since = newer.credential.not_before.unwrap_or(newer.first_seen).max(vault.first_seen);
@@ -100,7 +114,7 @@ impl<'a> Directory<'a> {
         calendar: &Calendar<'_>,
     ) -> Agreement {
         if vault.credential.expires_at.is_none() {
-            return Agreement::Unknown;
+            return Agreement::Unmarked;
         }
         let there = |index: &&usize| {
             let entry = &self.inventory.entries()[**index];
@@ -114,7 +128,7 @@ impl<'a> Directory<'a> {
         }
         let Some(newest) = current().max_by_key(|index| entry(index).credential.not_before) else {
             let reason = format!("it names the application {app}, of which the directory has no such credential");
-            return if self.complete { differs(vault.first_seen, reason) } else { Agreement::Unknown };
+            return if self.complete { differs(vault.first_seen, reason) } else { Agreement::Unread };
         };
         let newest = entry(&newest);
         let reason = format!(
@@ -128,7 +142,7 @@ impl<'a> Directory<'a> {
     fn compare_dates(&self, vault: &Entry, index: usize, calendar: &Calendar<'_>) -> Agreement {
         let entry = &self.inventory.entries()[index];
         if vault.credential.expires_at.is_none() {
-            return Agreement::Unknown;
+            return Agreement::Unmarked;
         }
         if is_same_end(&vault.credential, &entry.credential) {
             return Agreement::Same(index);
@@ -143,13 +157,28 @@ impl<'a> Directory<'a> {
 
     /// Who supersedes the credential at `index`.
     fn successor(&self, index: usize, router: &Router<'_>, now: Timestamp) -> Option<&'a Entry> {
+        let (first, siblings) = self.siblings(index);
+        let rule = router.route(&siblings[index - first].credential).treatment.successor;
+        succession::successor(index - first, siblings, rule, now).map(|sibling| &siblings[sibling])
+    }
+
+    /// The credential at `index` among all of its holder and kind, with the index of the first of these.
+    fn siblings(&self, index: usize) -> (usize, &'a [Entry]) {
         let entries = self.inventory.entries();
         let is_sibling = |entry: &Entry| super::are_siblings(entry, &entries[index]);
         let first = index - entries[..index].iter().rev().take_while(|entry| is_sibling(entry)).count();
         let after = entries[index..].iter().take_while(|entry| is_sibling(entry)).count();
-        let siblings = &entries[first..index + after];
-        let rule = router.route(&entries[index].credential).treatment.successor;
-        succession::successor(index - first, siblings, rule, now).map(|sibling| &siblings[sibling])
+        (first, &entries[first..index + after])
+    }
+
+    /// Everything that a comparison of what bears `mark` looks at.
+    pub fn looked_at(&self, mark: &Mark) -> impl Iterator<Item = &'a Entry> {
+        let named = match mark {
+            Mark { key_id: Some(key), .. } => self.by_key.get(key).copied().into_iter().collect(),
+            Mark { app_id: Some(app), .. } => self.by_app.get(app).cloned().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        named.into_iter().flat_map(|index| self.siblings(index).1)
     }
 }
 

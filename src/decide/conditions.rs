@@ -7,21 +7,18 @@ use crate::inventory::{Entry, Inventory};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
-/// What authorities have issued and is valid, by the names it covers (a wildcard under its own spelling).
+/// What authorities have issued, by the names it covers (a wildcard under its own spelling).
 pub struct Issued<'a> {
     by_name: HashMap<&'a str, Vec<&'a Entry>>,
 }
 
 impl<'a> Issued<'a> {
     #[must_use]
-    pub fn of(inventory: &'a Inventory, now: Timestamp) -> Self {
+    pub fn of(inventory: &'a Inventory) -> Self {
         let mut by_name: HashMap<&str, Vec<&Entry>> = HashMap::new();
         for entry in inventory.entries() {
             let credential = &entry.credential;
-            if credential.kind == Kind::IssuedCertificate
-                && entry.missing_since.is_none()
-                && credential.is_valid_at(now)
-            {
+            if credential.kind == Kind::IssuedCertificate && entry.missing_since.is_none() {
                 for name in credential.x509.iter().flat_map(|x509| &x509.names) {
                     by_name.entry(name.as_str()).or_default().push(entry);
                 }
@@ -30,13 +27,22 @@ impl<'a> Issued<'a> {
         Self { by_name }
     }
 
-    /// The newest that covers `name`, exactly or by a wildcard.
-    fn newest(&self, name: &str) -> Option<&'a Entry> {
+    /// All that cover `name`, exactly or by a wildcard, valid or not.
+    pub fn covering(&self, name: &str) -> impl Iterator<Item = &'a Entry> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let wildcard = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
-        let covering =
-            [Some(&name), wildcard.as_ref()].into_iter().flatten().filter_map(|name| self.by_name.get(name.as_str()));
-        covering.flatten().copied().max_by_key(|entry| (entry.credential.not_before, entry.credential.expires_at))
+        [Some(name), wildcard]
+            .into_iter()
+            .flatten()
+            .filter_map(|name| self.by_name.get(name.as_str()))
+            .flatten()
+            .copied()
+    }
+
+    /// The newest valid one that covers `name`.
+    fn newest(&self, name: &str, now: Timestamp) -> Option<&'a Entry> {
+        let valid = self.covering(name).filter(|entry| entry.credential.is_valid_at(now));
+        valid.max_by_key(|entry| (entry.credential.not_before, entry.credential.expires_at))
     }
 
     /// Whether `served` is served though no authority that is read has issued it. Nothing can be said where none is read.
@@ -80,7 +86,7 @@ fn not_deployed(entry: &Entry, issued: &Issued<'_>, calendar: &Calendar<'_>) -> 
     if served.kind != Kind::ServedCertificate {
         return None;
     }
-    let (old, newer) = (served.x509.as_deref()?, issued.newest(served.holder.name.as_str())?);
+    let (old, newer) = (served.x509.as_deref()?, issued.newest(served.holder.name.as_str(), calendar.now)?);
     let new = newer.credential.x509.as_deref()?;
     if old.is_same(new) || !is_newer(&newer.credential, served) {
         return None;

@@ -113,8 +113,12 @@ impl Group<'_> {
         let ended = |(index, verdict): (usize, &Verdict)| {
             Some((self.of(verdict).expires_at.filter(|end| *end < self.calendar.now)?, index))
         };
-        match self.verdicts.iter().enumerate().filter_map(ended).max() {
-            Some((end, index)) => (State::Lapsed, Some(end), index),
+        if let Some((end, index)) = self.verdicts.iter().enumerate().filter_map(ended).max() {
+            return (State::Lapsed, Some(end), index);
+        }
+        let off = |verdict: &Verdict| verdict.code != Code::Unknown && self.of(verdict).has_begun_at(self.calendar.now);
+        match self.verdicts.iter().position(off) {
+            Some(index) => (State::Lapsed, None, index),
             None => (State::Unknown, None, 0),
         }
     }
@@ -125,7 +129,7 @@ impl Group<'_> {
         let credential = self.of(verdict);
         let now = self.calendar.now;
         if verdict.status == Status::Superseded && !credential.has_ended_at(now) && credential.has_begun_at(now) {
-            let began = verdict.successor(self.inventory).and_then(|successor| successor.not_before);
+            let began = verdict.place.covered_since;
             let idle_since = || self.usage.last(credential).and_then(|known| known.last.checked_add(RECENT).ok());
             return Some(match verdict.place.old_use {
                 OldUse::InUse => (State::OldInUse, began, index),
@@ -174,7 +178,10 @@ impl HolderState {
         let date = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| calendar.date(at).to_string());
         match self.state {
             State::Unknown => "nothing has begun yet".to_owned(),
-            State::Lapsed => format!("nothing valid is left since {}", date(credential.expires_at)),
+            State::Lapsed => match self.since {
+                Some(since) => format!("nothing valid is left since {}", calendar.date(since)),
+                None => "nothing valid is left: what is there is switched off".to_owned(),
+            },
             State::RotationDue => rotation_in_words(credential, verdict.treatment(policy), calendar),
             State::Steady => {
                 let valid = match credential.expires_at {
@@ -191,9 +198,9 @@ impl HolderState {
             State::RetireReady | State::Overlap | State::OldInUse => {
                 let new = verdict.successor(inventory);
                 let both = format!(
-                    "the new one (ends {}) is valid since {}, the old one still runs until {}",
+                    "a new one is valid since {}, the last until {}; the old one still runs until {}",
+                    date(verdict.place.covered_since),
                     date(new.and_then(|new| new.expires_at)),
-                    date(new.and_then(|new| new.not_before)),
                     date(credential.expires_at)
                 );
                 match use_in_words(verdict.place.old_use, credential, usage, calendar) {

@@ -7,7 +7,7 @@ use super::usage::OldUse;
 use super::verdict::{Code, Reason, Status};
 use crate::domain::{Credential, NoticeKind, Step, Treatment, Trouble};
 use crate::inventory::Entry;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// One credential with all that its judgement depends on, but for what has been told.
 pub struct Case<'a> {
@@ -22,12 +22,27 @@ pub struct Case<'a> {
 pub struct Place {
     /// Whether a successor covers it.
     pub covered: bool,
+    /// Since when a successor does: the first one, where there are several.
+    pub covered_since: Option<Timestamp>,
     /// Whether it is used all the same.
     pub old_use: OldUse,
     /// Whether it is the newest valid one of its kind, whose age counts for the next rotation.
     pub newest: bool,
+    /// How far its word could be held against the directory's, for a vault's entry.
+    pub compared: Compared,
     /// The index of the directory's credential that tells the same end to the same teams, for a vault's entry.
     pub told_by: Option<u32>,
+}
+
+/// Whether a vault's entry could be compared with what it keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compared {
+    /// It does not say what it keeps, or until when.
+    #[default]
+    Unmarked,
+    /// What it keeps may stand in a directory that has not been read.
+    Unread,
+    Yes,
 }
 
 /// What a rule found.

@@ -31,6 +31,13 @@ impl Ledger {
         self.told.get(credential).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether it was told before. What a `resolved` closes is no part of a notice's identity.
+    #[must_use]
+    pub fn holds(&self, key: &NoticeKey) -> bool {
+        let story = |key: &NoticeKey| (key.expires_at, key.kind, key.step, key.episode);
+        self.of(&key.credential).iter().any(|told| story(told) == story(key) && told.team == key.team)
+    }
+
     /// The credentials (and sources) that somebody has been told about.
     pub fn subjects(&self) -> impl Iterator<Item = &CredentialId> {
         self.told.keys()

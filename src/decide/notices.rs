@@ -84,7 +84,8 @@ impl Desk<'_> {
             .then(|| rotation::plan(credential, case.route.treatment, self.calendar))
             .flatten();
         let due_by = planned.map(|plan| plan.end).or(notice.due_by);
-        Notice { urgent, crossed_at, due_by, ..notice }
+        let escalation = told.escalation.map(|escalation| added(escalation, &case.route.teams));
+        Notice { urgent, crossed_at, due_by, escalation, ..notice }
     }
 
     fn escalated(&self, escalation: &Escalation) -> String {
@@ -120,6 +121,7 @@ impl Desk<'_> {
             (Closing::Mended(Family::Trust), _) => "what is served is trusted again".to_owned(),
             (Closing::Mended(Family::Deployment), _) => "what is served is the newest that was issued".to_owned(),
             (Closing::Mended(Family::Agreement), _) => "the vault and the directory agree again".to_owned(),
+            (Closing::Unmarked, _) => "the vault no longer says what it keeps, or until when".to_owned(),
             (Closing::Unused, _) => "it has not been used lately: its consumer has moved".to_owned(),
             (Closing::Mended(_), _) => "it can be read again".to_owned(),
             (Closing::Rotated, _) => "rotated: a newer one has taken over".to_owned(),
@@ -150,6 +152,7 @@ impl Desk<'_> {
             environment: treatment.environment.clone(),
             runbook: treatment.runbook.clone(),
             told,
+            escalation: None,
             owners,
         }
     }
@@ -199,9 +202,16 @@ impl Desk<'_> {
             environment: None,
             runbook: None,
             told: teams,
+            escalation: None,
             owners: Box::default(),
         }
     }
+}
+
+/// The teams that are told by the escalation alone.
+fn added(escalation: &Escalation, anyway: &[TeamId]) -> Escalation {
+    let teams = escalation.teams.iter().filter(|team| !anyway.contains(team)).cloned().collect();
+    Escalation { at: escalation.at, teams }
 }
 
 /// What ends soon does not wait for the morning; that it is still expired a week later does.

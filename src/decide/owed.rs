@@ -1,6 +1,7 @@
 //! From what is true to what is owed: minus what has been told, plus `resolved` for what was told and no longer holds.
 
 use super::calendar::{Calendar, Span};
+use super::judge::Compared;
 use super::ladder::Rung;
 use super::ledger::Story;
 use super::rotation;
@@ -22,6 +23,8 @@ pub enum Closing {
     NoLongerExpires,
     /// Its successor is used in its place.
     Unused,
+    /// There is no word left that could disagree.
+    Unmarked,
     /// It is trusted, served, in agreement, read again.
     Mended(Family),
 }
@@ -79,21 +82,26 @@ pub fn closing(story: &Story<'_>, entry: &Entry, verdict: Option<&Verdict>, now:
     match verdict.status {
         Status::Ignored => None,
         Status::Superseded if alarmed => Some(Closing::Rotated),
-        Status::Superseded => {
-            let unused = matches!(verdict.place.old_use, OldUse::Idle | OldUse::Settling);
-            (in_use && unused).then_some(Closing::Unused)
-        }
+        Status::Superseded => (in_use && verdict.place.old_use == OldUse::Idle).then_some(Closing::Unused),
         Status::NoExpiry => announced.then_some(Closing::NoLongerExpires),
         _ if announced && !of_this_end && verdict.rung().is_none() => Some(Closing::Moved),
         _ => None,
     }
 }
 
-/// The same for a planned replacement: it is over once a newer one is there, and not because the plan was changed.
+/// The same for a planned replacement: it is over once a newer one is there, whichever of them ends later, and not because the plan
+/// was changed.
 #[must_use]
-pub fn closing_of_rotation(verdict: Option<&Verdict>) -> Option<Closing> {
+pub fn closing_of_rotation(
+    entry: &Entry,
+    verdict: Option<&Verdict>,
+    treatment: &Treatment,
+    now: Timestamp,
+) -> Option<Closing> {
     let Some(verdict) = verdict else { return Some(Closing::Deleted) };
-    (verdict.status == Status::Superseded).then_some(Closing::Rotated)
+    let planned = treatment.rotate_every.is_some() && verdict.status != Status::Ignored;
+    let replaced = planned && !verdict.place.newest && entry.credential.is_valid_at(now);
+    (replaced || verdict.status == Status::Superseded).then_some(Closing::Rotated)
 }
 
 /// The same for what is wrong beside the dates: it is over when it is no longer seen, though not while nothing can be seen.
@@ -106,5 +114,10 @@ pub fn closing_of_condition(family: Family, entry: &Entry, verdict: Option<&Verd
         Some(Trouble::Untrusted(_)) => family == Family::Trust,
         trouble => trouble.is_some_and(Trouble::is_unreachable),
     };
-    (!goes_on && !unseen && verdict.status != Status::Ignored).then_some(Closing::Mended(family))
+    (!goes_on && !unseen && verdict.status != Status::Ignored).then_some(())?;
+    match (family, verdict.place.compared) {
+        (Family::Agreement, Compared::Unread) => None,
+        (Family::Agreement, Compared::Unmarked) => Some(Closing::Unmarked),
+        _ => Some(Closing::Mended(family)),
+    }
 }

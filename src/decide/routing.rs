@@ -118,8 +118,8 @@ impl<'a> Router<'a> {
         if credential.holder.team_tags.is_empty() {
             return None;
         }
-        let named = credential.holder.team_tags.iter().map(|tag| TeamId::new(tag));
-        let teams = unique(named.filter(|team| self.policy.teams.contains_key(team)));
+        let named = credential.holder.team_tags.iter().filter_map(|tag| self.policy.team_of_tag(tag));
+        let teams = unique(named.cloned());
         (!teams.is_empty()).then_some(teams)
     }
 }
@@ -198,6 +198,7 @@ mod tests {
     fn a_tag_names_the_team_where_no_rule_does_and_an_unknown_tag_names_nobody() {
         let idim = (vec!["idim".to_owned()], TeamsFrom::Tag, None);
         assert_eq!(teams(&held_by("a", "x", &["idim"]), &[]), idim);
+        assert_eq!(teams(&held_by("a", "x", &["IDIM"]), &[]), idim);
         assert_eq!(teams(&held_by("a", "x", &["nobody"]), &[]).1, TeamsFrom::Defaults);
         assert_eq!(teams(&held_by("a", "x", &["idim"]), &[(holder("a"), &["ccaas"])]).1, TeamsFrom::Rule);
     }

@@ -128,7 +128,9 @@ fn close<'a>(
         let Some(last) = story.open.iter().max_by_key(|key| key.expires_at) else { continue };
         let why = match family {
             Family::Dates => owed::closing(&story, about.entry, verdict, desk.calendar.now),
-            Family::Rotation => owed::closing_of_rotation(verdict),
+            Family::Rotation => {
+                owed::closing_of_rotation(about.entry, verdict, about.route.treatment, desk.calendar.now)
+            }
             family => owed::closing_of_condition(family, about.entry, verdict),
         };
         if let Some(why) = why {

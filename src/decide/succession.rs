@@ -15,11 +15,21 @@ use jiff::Timestamp;
 /// `siblings` are all entries of one holder and kind.
 #[must_use]
 pub fn successor(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp) -> Option<usize> {
-    if rule == Successor::None || siblings.len() < 2 {
-        return None;
-    }
+    covering(of, siblings, rule, now)
+        .max_by_key(|(_, entry)| (entry.credential.expires_at.is_none(), entry.credential.expires_at))
+        .map(|(index, _)| index)
+}
+
+/// Since when something else could have been used in the place of `siblings[of]`: since the first of those that supersede it began.
+#[must_use]
+pub fn covered_since(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp) -> Option<Timestamp> {
+    covering(of, siblings, rule, now).filter_map(|(_, entry)| entry.credential.not_before).min()
+}
+
+/// All that supersede `siblings[of]`.
+fn covering(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp) -> impl Iterator<Item = (usize, &Entry)> {
     let old = &siblings[of].credential;
-    let covers = |entry: &Entry| {
+    let covers = move |entry: &Entry| {
         let new = &entry.credential;
         entry.missing_since.is_none()
             && (rule == Successor::Holder || new.label == old.label)
@@ -27,10 +37,8 @@ pub fn successor(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp)
             && started_and_ends_later(new, old)
             && took_over(new, old, now)
     };
-    let candidates = siblings.iter().enumerate().filter(|(index, entry)| *index != of && covers(entry));
-    candidates
-        .max_by_key(|(_, entry)| (entry.credential.expires_at.is_none(), entry.credential.expires_at))
-        .map(|(index, _)| index)
+    let others = if rule == Successor::None { &[] } else { siblings };
+    others.iter().enumerate().filter(move |(index, entry)| *index != of && covers(entry))
 }
 
 /// Of two that started together, the one that ends later succeeds. Without a known start nothing can be said.
@@ -137,5 +145,7 @@ mod tests {
         let third = secret("third", "2026-10-01T00:00:00Z", "2027-06-01T00:00:00Z");
         let siblings = [entry(old(), NOW), entry(third, NOW), entry(new(), NOW)];
         assert_eq!(successor(0, &siblings, Successor::Label, at(NOW)), Some(1));
+        let first = covered_since(0, &siblings, Successor::Label, at(NOW));
+        assert_eq!(first, new().not_before, "and its use could have moved since the first of them began");
     }
 }

@@ -43,14 +43,14 @@ pub struct Usage<'a> {
 }
 
 impl Usage<'_> {
-    /// Whether `old` is still used though `successor` could be.
+    /// Whether `old` is still used, though since `covered_since` another could be.
     #[must_use]
-    pub fn of_old(&self, old: &Credential, successor: &Credential) -> OldUse {
+    pub fn of_old(&self, old: &Credential, covered_since: Option<Timestamp>) -> OldUse {
         if self.report(old).is_none() {
             return OldUse::Unasked;
         }
         let Some(Known { last, as_of }) = self.last(old) else { return OldUse::Unknown };
-        let since_successor = successor.not_before.is_none_or(|start| last >= start);
+        let since_successor = covered_since.is_none_or(|start| last >= start);
         match (as_of.duration_since(last) <= RECENT, since_successor) {
             (true, true) => OldUse::InUse,
             (true, false) => OldUse::Settling,
@@ -101,10 +101,9 @@ mod tests {
     #[track_caller]
     fn check(last_use: Option<LastUse>, now: &str, foreseen_from: Option<&str>, expected: OldUse) {
         let old = secret("old", "2026-06-01T00:00:00Z", "2026-12-01T00:00:00Z");
-        let new = secret("new", "2026-11-10T00:00:00Z", "2027-05-01T00:00:00Z");
         let inventory = inventory(last_use);
         let usage = Usage { inventory: &inventory, now: at(now), foreseen_from: foreseen_from.map(at) };
-        assert_eq!(usage.of_old(&old, &new), expected, "{now}");
+        assert_eq!(usage.of_old(&old, Some(at("2026-11-10T00:00:00Z"))), expected, "{now}");
     }
 
     fn used(when: &str) -> Option<LastUse> {

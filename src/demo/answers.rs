@@ -64,6 +64,10 @@ pub(super) fn broken(fault: &Fault, body: Vec<u8>) -> Response {
         Fault::Denied => {
             refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.", None)
         }
+        Fault::NoLicence => {
+            let said = "Neither tenant is B2C or tenant doesn't have premium license";
+            refusal(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", said, None)
+        }
         Fault::ExpiredPageToken => expired_page_token(),
         Fault::Refusal { status, code } => refusal(*status, code, "Refused by the script.", None),
         Fault::CutOff => cut_off(body),

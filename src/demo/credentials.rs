@@ -38,7 +38,9 @@ pub struct Secret {
     pub(super) key_id: Option<String>,
     label: Option<String>,
     from: Option<Moment>,
-    until: Option<Moment>,
+    pub(super) until: Option<Moment>,
+    /// When somebody last signed in with it, as the report prints it.
+    pub(super) used: Option<Moment>,
     hint: Hint,
     custom: Option<String>,
 }
@@ -59,7 +61,7 @@ impl Secret {
 
     #[must_use]
     pub fn unlabelled() -> Self {
-        Self { key_id: None, label: None, from: None, until: None, hint: Hint::MadeUp, custom: None }
+        Self { key_id: None, label: None, from: None, until: None, used: None, hint: Hint::MadeUp, custom: None }
     }
 
     /// Its key id; made up where none is given.
@@ -76,6 +78,12 @@ impl Secret {
     #[must_use]
     pub fn until(self, end: impl Into<Moment>) -> Self {
         Self { until: Some(end.into()), ..self }
+    }
+
+    /// When it was last used; a secret without this stands in no report.
+    #[must_use]
+    pub fn used(self, at: impl Into<Moment>) -> Self {
+        Self { used: Some(at.into()), ..self }
     }
 
     /// The end that portals of old wrote for "never".

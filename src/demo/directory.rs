@@ -55,6 +55,13 @@ impl PrincipalType {
     }
 }
 
+/// Somebody, or something, that owns an object.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    Person { mail: Option<String> },
+    Principal,
+}
+
 /// An application or a principal as it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -66,7 +73,10 @@ pub(super) struct Record {
     pub certificates: Vec<Certificate>,
     pub enabled: bool,
     pub principal_type: PrincipalType,
+    /// The organisation that it belongs to.
     pub owner: Option<String>,
+    /// Who is responsible for it, as the directory's people wrote it down.
+    pub owners: Vec<Owner>,
     pub saml: bool,
     pub signing_end: Option<Moment>,
     pub signing_thumbprint: Option<String>,
@@ -84,6 +94,7 @@ impl Record {
             enabled: true,
             principal_type: PrincipalType::Application,
             owner: Some(HOME.to_owned()),
+            owners: Vec::new(),
             saml: false,
             signing_end: None,
             signing_thumbprint: None,

@@ -1,7 +1,7 @@
 //! The handle by which a script describes, and later changes, one application or principal.
 
-use super::credentials::{Certificate, SamlCertificate, Secret};
-use super::directory::{Collection, Directory, PrincipalType, Record};
+use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
+use super::directory::{Collection, Directory, Owner, PrincipalType, Record};
 
 /// An application or principal in the directory. Every call changes the directory at once.
 #[derive(Clone)]
@@ -123,6 +123,39 @@ impl Entry {
     /// The organisation that the application belongs to; a managed identity's is null.
     pub fn owned_by(self, organisation: Option<&str>) -> Self {
         self.change(|record| record.owner = organisation.map(ToOwned::to_owned))
+    }
+
+    /// Adds an owner with this address.
+    pub fn owner(self, mail: &str) -> Self {
+        self.change(|record| record.owners.push(Owner::Person { mail: Some(mail.to_owned()) }))
+    }
+
+    /// Adds an owner who has no mailbox.
+    pub fn owner_without_mail(self) -> Self {
+        self.change(|record| record.owners.push(Owner::Person { mail: None }))
+    }
+
+    /// Adds a service principal as an owner.
+    pub fn owned_by_principal(self) -> Self {
+        self.change(|record| record.owners.push(Owner::Principal))
+    }
+
+    /// Takes all its owners away.
+    pub fn disowned(self) -> Self {
+        self.change(|record| record.owners.clear())
+    }
+
+    /// Somebody signs in with this secret.
+    ///
+    /// # Panics
+    /// When it holds no secret of that id.
+    pub fn used(self, key_id: &str, at: impl Into<Moment>) -> Self {
+        let at = at.into();
+        self.change(|record| {
+            let secret = record.secrets.iter_mut().find(|secret| secret.key_id.as_deref() == Some(key_id));
+            let Some(secret) = secret else { panic!("no secret of the id {key_id} at {:?}", record.name) };
+            secret.used = Some(at);
+        })
     }
 
     /// Adds the principal that stands for this application here, without credentials of its own, and returns its handle.

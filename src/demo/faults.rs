@@ -13,6 +13,10 @@ use std::time::Duration;
 pub enum Place {
     Applications,
     ServicePrincipals,
+    /// The report of last uses.
+    Report,
+    /// The owners of any object.
+    Owners,
     /// The authority's token endpoint.
     SignIn,
     /// The managed identity's endpoint.
@@ -41,6 +45,8 @@ pub enum Fault {
     Unauthorized,
     /// 403 `Authorization_RequestDenied`: the permission has not been granted.
     Denied,
+    /// 403 `Authentication_RequestFromNonPremiumTenantOrB2CTenant`: what the tenant has not paid for.
+    NoLicence,
     /// 400 `Directory_ExpiredPageToken`.
     ExpiredPageToken,
     /// Any other refusal in Graph's envelope.
@@ -75,6 +81,7 @@ struct Script {
     standing: HashMap<Place, Fault>,
     graph_down: bool,
     sign_in_down: bool,
+    users_hidden: bool,
     latency: Duration,
 }
 
@@ -117,6 +124,15 @@ impl Faults {
         self.script().sign_in_down = down;
     }
 
+    /// While true, whoever asks may not read users: owners show their ids alone.
+    pub fn hide_users(&self, hidden: bool) {
+        self.script().users_hidden = hidden;
+    }
+
+    pub(super) fn are_users_hidden(&self) -> bool {
+        self.script().users_hidden
+    }
+
     /// How long every answer of Graph takes, in real time.
     pub fn latency(&self, latency: Duration) {
         self.script().latency = latency;
@@ -136,7 +152,7 @@ impl Faults {
     pub(super) fn meet(&self, place: Place) -> Option<Fault> {
         let mut script = self.script();
         let down = match place {
-            Place::Applications | Place::ServicePrincipals => script.graph_down,
+            Place::Applications | Place::ServicePrincipals | Place::Report | Place::Owners => script.graph_down,
             Place::SignIn | Place::ManagedIdentity => script.sign_in_down,
         };
         if down {

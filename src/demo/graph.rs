@@ -3,6 +3,7 @@
 use super::Options;
 use super::answers;
 use super::directory::{Collection, Directory};
+use super::facts;
 use super::faults::{Fault, Faults, Place};
 use super::listing::{BadQuery, Listing, Query};
 use super::sign_in::{self, Tokens};
@@ -14,6 +15,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::SignedDuration;
 use std::sync::Arc;
 
 /// Everything that answers.
@@ -22,10 +24,16 @@ pub(super) struct Site {
     pub faults: Faults,
     pub tokens: Tokens,
     pub traffic: Traffic,
+    pub directory: Directory,
+    /// What links begin with.
+    pub base: String,
+    pub report_throttle: Throttle,
     listing: Listing,
-    throttle: Throttle,
-    base: String,
+    throttles: [Throttle; 2],
 }
+
+/// What Graph lets anybody ask of its reports.
+const REPORTS: (usize, SignedDuration) = (5, SignedDuration::from_secs(10));
 
 impl Site {
     pub fn new(directory: Directory, options: Options, base: String) -> Arc<Self> {
@@ -33,8 +41,11 @@ impl Site {
             faults: Faults::default(),
             tokens: Tokens::default(),
             traffic: Traffic::default(),
-            listing: Listing::new(directory, base.clone()),
-            throttle: Throttle::new(options.requests_per_minute),
+            listing: Listing::new(directory.clone(), base.clone()),
+            throttles: Collection::ALL
+                .map(|_| Throttle::new(options.requests_per_minute, SignedDuration::from_mins(1))),
+            report_throttle: Throttle::new(Some(REPORTS.0), REPORTS.1),
+            directory,
             base,
             options,
         })
@@ -47,9 +58,17 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             site.list(collection, &uri, &headers).await
         })
     };
+    let owners = |collection| {
+        get(move |site: State<Arc<Site>>, id: Path<String>, uri: Uri, headers: HeaderMap| {
+            facts::owners(site, collection, id, uri, headers)
+        })
+    };
     Router::new()
         .route("/v1.0/applications", list(Collection::Applications))
+        .route("/v1.0/applications/{id}/owners", owners(Collection::Applications))
         .route("/v1.0/servicePrincipals", list(Collection::ServicePrincipals))
+        .route("/v1.0/servicePrincipals/{id}/owners", owners(Collection::ServicePrincipals))
+        .route("/beta/reports/appCredentialSignInActivities", get(facts::report))
         .route("/{tenant}/oauth2/v2.0/token", post(token))
         .route("/msi/token", get(identity_token))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))
@@ -94,18 +113,24 @@ async fn unknown(State(site): State<Arc<Site>>, uri: Uri) -> Response {
 }
 
 impl Site {
-    async fn list(&self, collection: Collection, uri: &Uri, headers: &HeaderMap) -> Response {
-        let _seen = self.traffic.enter(uri);
+    /// The way in: the network's time, then the token. A refusal where it is not a good one.
+    pub async fn door(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
         let latency = self.faults.delay();
         if !latency.is_zero() {
             // The network's time is real whatever the tenant's clock says.
             Clock::System.sleep(latency).await;
         }
-        if let Err(what) = self.tokens.check(headers) {
-            self.traffic.wrong_token(uri, what);
-            return answers::refusal(401, "InvalidAuthenticationToken", what, None);
+        let what = self.tokens.check(headers, &sign_in::GRAPH).err()?;
+        self.traffic.wrong_token(uri, what);
+        Some(answers::refusal(401, "InvalidAuthenticationToken", what, None))
+    }
+
+    async fn list(&self, collection: Collection, uri: &Uri, headers: &HeaderMap) -> Response {
+        let _seen = self.traffic.enter(uri);
+        if let Some(refusal) = self.door(uri, headers).await {
+            return refusal;
         }
-        if let Err(seconds) = self.throttle.admit(collection, self.options.clock.now()) {
+        if let Err(seconds) = self.throttles[collection as usize].admit(self.options.clock.now()) {
             return answers::too_many_requests(Some(seconds));
         }
         let query = match Query::parse(collection, uri.query().unwrap_or_default()) {

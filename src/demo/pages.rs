@@ -23,7 +23,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
 th, td.when { white-space: nowrap; } td { overflow-wrap: break-word; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: 6px; padding: 1rem; }
-iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 6px; background: #fff; color-scheme: light; }
+iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 6px; }
 ";
 
 /// What the pages may do: show themselves. The framed mail inherits it.

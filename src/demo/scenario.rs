@@ -6,6 +6,7 @@ use super::certcentral::{CertCentral, Issued, Order};
 use super::credentials::{Certificate, Moment, SamlCertificate, Secret};
 use super::directory::{Directory, MICROSOFT, PrincipalType};
 use super::nodes::Bundle;
+use super::vault::{Vault, Version};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -42,7 +43,7 @@ pub fn mission(now: Timestamp) -> Directory {
 }
 
 /// How long DigiCert issues for, in days.
-const LIFE: i64 = 199;
+pub(super) const LIFE: i64 = 199;
 
 /// What DigiCert has issued to the place.
 ///
@@ -67,6 +68,39 @@ pub fn certificates(now: Timestamp) -> CertCentral {
     central
 }
 
+/// The key vault of the place, which ought to carry the dates of `directory`.
+///
+/// ```text
+/// pexip-administration-*   keep the one secret, by tags and by content type: same dates
+/// maxconf-api-edge         keeps the newest secret: same date
+/// maxconf-api-test         somebody put the newest one in, and left the date of the one before
+/// maxconf-api-prod         nobody has put the newest one in yet: it keeps the one before
+/// sip-trunk-password       has no date at all
+/// maxconf-api-gateway      a certificate, with the secret that every vault keeps behind one
+/// ```
+#[must_use]
+pub fn vault(now: Timestamp, directory: &Directory) -> Vault {
+    let vault = Vault::new();
+    let day = |days: i64| now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
+    let keys = |app_id: &str| directory.find_application(app_id).key_ids();
+    let lasting = |from: i64, until: i64| Version::created(day(from)).from(day(from)).until(day(until));
+    let tagged = |version: Version, app_id: &str, key: Option<&String>| match key {
+        Some(key) => version.tag("appId", app_id).tag("keyId", key),
+        None => version,
+    };
+    vault.secret("pexip-administration-test", tagged(lasting(7 - 180, 7), PEXIP_TEST, keys(PEXIP_TEST).first()));
+    let named = keys(PEXIP_PROD).first().map(|key| format!("Entra client secret {PEXIP_PROD}:{key}"));
+    let content = named.unwrap_or_default();
+    vault.secret("pexip-administration-prod", lasting(45 - 180, 45).content_type(&content));
+    vault.secret("maxconf-api-edge", tagged(lasting(5 - 180, 5), API_EDGE, keys(API_EDGE).first()));
+    vault.secret("maxconf-api-edge", tagged(lasting(-85, 95), API_EDGE, keys(API_EDGE).last()));
+    vault.secret("maxconf-api-test", tagged(lasting(-40, 50), API_TEST, keys(API_TEST).last()));
+    vault.secret("maxconf-api-prod", tagged(lasting(88 - 180, 88), API_PROD, keys(API_PROD).first()));
+    vault.secret("sip-trunk-password", Version::created(day(-400)).content_type("text/plain"));
+    vault.certificate("maxconf-api-gateway", lasting(-60, 120));
+    vault
+}
+
 /// The nodes that serve what `central` issued, in the order of the mission's configuration. Each serves the oldest for its name,
 /// and on the conferencing node of production somebody forgot the intermediate certificate.
 #[must_use]
@@ -82,7 +116,7 @@ pub fn nodes(central: &CertCentral) -> Vec<(String, Bundle)> {
 }
 
 /// The date in UTC so many days from `now`; past the end of time stays there.
-fn day_of(now: Timestamp, days: i64) -> Date {
+pub(super) fn day_of(now: Timestamp, days: i64) -> Date {
     let at = now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now);
     at.to_zoned(TimeZone::UTC).date()
 }
@@ -114,7 +148,8 @@ impl Place {
         for (environment, app_id, left) in [("Test", PEXIP_TEST, 7), ("Prod", PEXIP_PROD, 45)] {
             let name = format!("Verify-by-Video Platform - {environment} - Pexip Administration OICD");
             let application = self.directory.application(&name).app_id(app_id).with_principal();
-            application.secret(self.secret(label, left - 180, left));
+            let owned = application.owner("dana.whitfield@example.ca").owner("Pexip.Admins@example.ca");
+            owned.secret(self.secret(label, left - 180, left).used(self.exactly(-1)));
         }
     }
 
@@ -128,16 +163,20 @@ impl Place {
     /// prod   old ===========|==========
     ///        new           =|===================
     /// ```
+    ///
+    /// In edge the consumer has not moved; in test it has, a month ago; in production it has not been told yet.
     fn interface_secrets(&self) {
-        for (environment, app_id, old_ends, new_began) in
-            [("Edge", API_EDGE, 5, -85), ("Test", API_TEST, 50, -40), ("Production", API_PROD, 88, -2)]
-        {
+        for (environment, app_id, old_ends, new_began, old_used, new_used) in [
+            ("Edge", API_EDGE, 5, -85, -1, None),
+            ("Test", API_TEST, 50, -40, -32, Some(-1)),
+            ("Production", API_PROD, 88, -2, -1, None),
+        ] {
             let application = self.directory.application("sec_bcgov_v1").app_id(app_id).with_principal();
             let label = |half: &str| format!("MaxConf API {environment} {half}");
-            application
-                .tags(&["team:ccaas"])
-                .secret(self.secret(&label("A"), old_ends - 180, old_ends))
-                .secret(self.secret(&label("B"), new_began, new_began + 180));
+            let old = self.secret(&label("A"), old_ends - 180, old_ends).used(self.exactly(old_used));
+            let new = self.secret(&label("B"), new_began, new_began + 180);
+            let new = if let Some(used) = new_used { new.used(self.exactly(used)) } else { new };
+            application.tags(&["team:ccaas"]).owned_by_principal().secret(old).secret(new);
         }
     }
 
@@ -154,7 +193,8 @@ impl Place {
 
     fn nobodys(&self) {
         let orphan = self.directory.application("orphan-report-export").with_principal();
-        orphan.secret(Secret::unlabelled().from(self.exactly(-168)).until(self.exactly(12)));
+        // Used every day, and owned by nobody.
+        orphan.secret(Secret::unlabelled().from(self.exactly(-168)).until(self.exactly(12)).used(self.exactly(-1)));
     }
 
     /// The active signing certificate ends in 20 days; the new one is there but not in use yet, so it does not help.

@@ -16,12 +16,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use url::form_urlencoded;
 
 /// The audiences under which Graph is known, one a cloud.
-const GRAPH: [&str; 4] = [
+pub(super) const GRAPH: [&str; 4] = [
     "https://graph.microsoft.com",
     "https://graph.microsoft.us",
     "https://dod-graph.microsoft.us",
     "https://microsoftgraph.chinacloudapi.cn",
 ];
+
+/// The audiences under which key vaults are known.
+pub(super) const VAULTS: [&str; 3] =
+    ["https://vault.azure.net", "https://vault.usgovcloudapi.net", "https://vault.azure.cn"];
 
 /// What was handed out.
 #[derive(Default)]
@@ -55,8 +59,8 @@ impl Tokens {
         self.all().keys().cloned().collect()
     }
 
-    /// Whether Graph lets this request in; else what is wrong with its token.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), &'static str> {
+    /// Whether a service that is known by these audiences lets this request in; else what is wrong with its token.
+    pub fn check(&self, headers: &HeaderMap, audiences: &[&str]) -> Result<(), &'static str> {
         let sent = headers.get(AUTHORIZATION).ok_or("Access token is empty.")?;
         let bearer = sent.to_str().ok().and_then(|sent| sent.strip_prefix("Bearer ")).unwrap_or_default();
         let all = self.all();
@@ -67,7 +71,7 @@ impl Tokens {
         if token.expires <= Clock::System.now() {
             return Err("Lifetime validation failed, the token is expired.");
         }
-        if !GRAPH.contains(&token.audience.as_str()) {
+        if !audiences.contains(&token.audience.as_str()) {
             return Err("Access token validation failure. Invalid audience.");
         }
         Ok(())

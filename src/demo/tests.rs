@@ -1,12 +1,14 @@
 //! The simulated tenant does what it is there for, seen from outside: over HTTP and SMTP, with the clients that we use.
 
 mod certcentral;
+mod facts;
 mod graph;
 mod mail;
 mod nodes;
 mod pages;
 mod scenario;
 mod sign_in;
+mod vault;
 
 use super::{Directory, Options, Tenant};
 use crate::clock::{Clock, ManualClock};

@@ -144,6 +144,18 @@ impl CredentialId {
         Self::other(&format!("file:{path}:{serial}"))
     }
 
+    /// `key_vault:secret:<vault host>/<name>`
+    #[must_use]
+    pub fn vault_secret(host: &str, name: &str) -> Self {
+        Self::other(&format!("key_vault:secret:{host}/{name}"))
+    }
+
+    /// `key_vault:certificate:<vault host>/<name>`
+    #[must_use]
+    pub fn vault_certificate(host: &str, name: &str) -> Self {
+        Self::other(&format!("key_vault:certificate:{host}/{name}"))
+    }
+
     /// `source:<name>`: what a notice about a source itself stands under.
     #[must_use]
     pub fn source(name: &str) -> Self {
@@ -240,6 +252,7 @@ mod tests {
             format!("entra:application:{GUID}:{GUID}"),
             format!("entra:service_principal:obj:{GUID}"),
             "declared:by_hand:SIP trunk: east/carrier".to_owned(),
+            "key_vault:secret:kvlt-example.vault.azure.net/api-client-secret".to_owned(),
             "source:entra".to_owned(),
             "entra:application:only-three".to_owned(),
         ] {

@@ -1,6 +1,6 @@
 //! What is owed to a team: one fact, once.
 
-use super::{Address, CredentialId, Ident, Kind, Period, PeriodError, SourceName, TeamId, Text, Threshold};
+use super::{Address, CredentialId, Escalation, Ident, Kind, Period, PeriodError, SourceName, TeamId, Text, Threshold};
 use jiff::Timestamp;
 use std::fmt;
 use std::str::FromStr;
@@ -245,6 +245,8 @@ pub struct Notice {
     pub runbook: Option<Text>,
     /// Every team that is told this, the recipient's own among them.
     pub told: Vec<TeamId>,
+    /// What brought some of those in who would not be told otherwise: from when on, and which teams.
+    pub escalation: Option<Escalation>,
     /// The addresses of the holder's owners, where the notice is owed to those; empty for every other team.
     pub owners: Box<[Address]>,
 }

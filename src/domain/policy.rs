@@ -169,6 +169,14 @@ pub struct Policy {
     pub stale_after: BTreeMap<SourceName, Period>,
 }
 
+impl Policy {
+    /// The team that a tag names; case does not count, since tags are written by hand elsewhere.
+    #[must_use]
+    pub fn team_of_tag(&self, tag: &str) -> Option<&TeamId> {
+        self.teams.keys().find(|team| team.as_str().eq_ignore_ascii_case(tag))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

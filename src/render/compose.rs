@@ -19,6 +19,9 @@ const SUPPRESS: HeaderName = HeaderName::new_from_ascii_str("X-Auto-Response-Sup
 /// The most that notices may take of a message's head, in bytes. Exchange refuses a message whose head is larger than 256 KB.
 const HEAD: usize = 200_000;
 
+/// What the other headers and the marks between the parts take, at most.
+const FRAME: usize = 2_500;
+
 /// The longest line that is written without folding; RFC 5322 allows 998 octets.
 const LINE: usize = 900;
 
@@ -64,6 +67,17 @@ pub fn compose(
     let mut raw = notice_headers(notices).into_bytes();
     raw.extend(message.formatted());
     Ok(raw)
+}
+
+/// How many bytes this letter takes in a message, encoded as it will be.
+pub(super) fn weight(letter: &Letter) -> usize {
+    let part = |text: &str| Body::new(text.to_owned()).as_ref().len();
+    part(&letter.text) + part(&letter.html) + 3 * letter.subject.len()
+}
+
+/// How many bytes the notices' headers and all others take.
+pub(super) fn head_weight(notices: &[&Notice]) -> usize {
+    notice_headers(notices).len() + FRAME
 }
 
 /// What stands before the `@` of `<local@domain>`; `None` for anything that is not of that shape.

@@ -1,18 +1,16 @@
-//! One notice as its reader gets it: a headline and a list of facts, which text and HTML then lay out.
+//! One notice as its reader gets it: a headline, what it is about, and a list of facts, which text and HTML then lay out.
 
+use super::facts::{Fact, Weight, facts};
 use super::wording::{Tone, wording};
-use super::{Stationery, readable, when};
-use crate::domain::{Address, Notice, NoticeKind, Rotation, Step, Subject, TeamId};
+use super::{Stationery, readable, shortened, when};
+use crate::domain::{Address, Notice, Subject, TeamId};
 use jiff::Timestamp;
-use url::Url;
 
-/// A fact with its name. Those that were not known are left out rather than shown empty.
-pub(super) struct Fact {
-    pub(super) name: &'static str,
-    pub(super) value: String,
-    /// Whether the value may be clicked: a web address, and nothing else.
-    pub(super) is_link: bool,
-}
+/// The longest "which one", in characters.
+const ASIDE: usize = 60;
+
+/// The longest name in an overview, in characters.
+const GLANCE: usize = 80;
 
 pub(super) struct Item {
     pub(super) tone: Tone,
@@ -22,16 +20,17 @@ pub(super) struct Item {
     pub(super) title: String,
     /// Which one of the holder's, in a word or two: the kind and the environment.
     which: Vec<String>,
+    /// Why it comes to somebody who is not told as a rule.
+    pub(super) escalated: Option<String>,
+    /// Those that matter at once, then the others.
     pub(super) facts: Vec<Fact>,
 }
 
-const STALE_MEANS: &str = "Until it answers again, all dates from this source are those of its last complete read, and notices go on by them. What was rotated or made since then is not known here.";
-
 /// A notice, and the recipient's teams to which it is owed.
 pub(super) struct Told<'a> {
-    notice: &'a Notice,
-    owed_to: Vec<&'a TeamId>,
-    told: Vec<&'a TeamId>,
+    pub(super) notice: &'a Notice,
+    pub(super) owed_to: Vec<&'a TeamId>,
+    pub(super) told: Vec<&'a TeamId>,
 }
 
 /// Sorts by urgency and joins what is owed to several teams of one address.
@@ -62,6 +61,26 @@ impl<'a> Told<'a> {
             self.owed_to.push(&notice.key.team);
         }
     }
+
+    /// Whether `team` is told by an escalation alone.
+    pub(super) fn is_added(&self, team: &TeamId) -> bool {
+        self.notice.escalation.as_ref().is_some_and(|escalation| escalation.teams.contains(team))
+    }
+
+    /// For a reader all of whose teams were brought in by it.
+    fn escalated(&self, stationery: &Stationery) -> Option<String> {
+        let escalation = self.notice.escalation.as_ref()?;
+        if !self.owed_to.iter().all(|team| self.is_added(team)) {
+            return None;
+        }
+        let first: Vec<&str> =
+            self.told.iter().filter(|team| !self.is_added(team)).map(|team| stationery.team_name(team)).collect();
+        let whose = match first.is_empty() {
+            true => "Nobody else is told of it.".to_owned(),
+            false => format!("It is for {} to do.", first.join(", ")),
+        };
+        Some(readable(&format!("Escalated to you, from {} on. {whose}", escalation.at)))
+    }
 }
 
 impl Item {
@@ -75,10 +94,6 @@ impl Item {
         let end = notice.key.expires_at;
         let headline = if end.is_some_and(|end| end < now) { wording.headline_past } else { wording.headline };
         let in_words = notice.due_by.map(|due| when::in_words(when::days_until(due, now, stationery.zone)));
-        let mut facts = Facts::default();
-        facts.of_subject(notice, stationery, now);
-        facts.of_decision(notice, wording.advice);
-        facts.of_teams(told, stationery, recipient);
         Self {
             tone: wording.tone,
             headline: headline
@@ -88,29 +103,46 @@ impl Item {
                 .to_owned(),
             title: title(notice),
             which: kind.map(|kind| kind.spoken().to_owned()).into_iter().chain(environment(notice)).collect(),
-            facts: facts.0,
+            escalated: told.escalated(stationery),
+            facts: facts(stationery, recipient, told, wording.advice, now),
         }
+    }
+
+    /// `client secret, prod`; empty for a source. The environment stands in full among the facts.
+    pub(super) fn which(&self) -> String {
+        shortened(&self.which.join(", "), ASIDE)
     }
 
     /// ` (client secret, prod)`; empty for a source.
     pub(super) fn aside(&self) -> String {
-        if self.which.is_empty() { String::new() } else { format!(" ({})", self.which.join(", ")) }
+        if self.which.is_empty() { String::new() } else { format!(" ({})", self.which()) }
     }
 
-    /// All of it in one line, for the long tail of a very long digest.
-    pub(super) fn line(&self) -> String {
-        let fact = |name| self.facts.iter().find(|fact| fact.name == name).map(|fact| format!(", {}", fact.value));
-        let more: String = ["Label", "Ends", "Ended", "Credential id"].into_iter().filter_map(fact).collect();
-        format!("{}: {}{}{more}", self.headline, self.title, self.aside())
+    /// What it is about, in little space: `the holder (client secret, prod)`
+    pub(super) fn in_short(&self) -> String {
+        format!("{}{}", shortened(&self.title, GLANCE), self.aside())
+    }
+
+    pub(super) fn of_weight(&self, weight: Weight) -> impl Iterator<Item = &Fact> {
+        self.facts.iter().filter(move |fact| fact.weight == weight)
+    }
+
+    /// Where to click for what to do, if there is anything to do.
+    pub(super) fn link(&self) -> Option<&str> {
+        if self.tone.is_calm() {
+            return None;
+        }
+        self.facts.iter().find(|fact| fact.is_link).map(|fact| fact.value.as_str())
+    }
+
+    /// What a list of messages shows beneath the subject.
+    pub(super) fn glimpse(&self) -> String {
+        let key = self.of_weight(Weight::Key).take(2).map(|fact| format!("{}: {}", fact.name, fact.value));
+        key.collect::<Vec<_>>().join(". ")
     }
 }
 
-/// Whether a runbook for this credential is about this very thing, and says it better than our own advice.
-fn is_routine(kind: NoticeKind) -> bool {
-    matches!(kind, NoticeKind::Expired | NoticeKind::Expiring | NoticeKind::RotationDue)
-}
-
-fn title(notice: &Notice) -> String {
+pub(super) fn title(notice: &Notice) -> String {
     match &notice.subject {
         Subject::Credential { holder, holder_id, .. } if holder.is_empty() => readable(&holder_id.to_string()),
         Subject::Credential { holder, .. } => holder.to_string(),
@@ -118,112 +150,6 @@ fn title(notice: &Notice) -> String {
     }
 }
 
-fn environment(notice: &Notice) -> Option<String> {
+pub(super) fn environment(notice: &Notice) -> Option<String> {
     notice.environment.as_ref().filter(|name| !name.is_empty()).map(ToString::to_string)
-}
-
-#[derive(Default)]
-struct Facts(Vec<Fact>);
-
-impl Facts {
-    fn add(&mut self, name: &'static str, value: impl ToString) {
-        self.0.push(Fact { name, value: readable(&value.to_string()), is_link: false });
-    }
-
-    fn of_subject(&mut self, notice: &Notice, stationery: &Stationery, now: Timestamp) {
-        match &notice.subject {
-            Subject::Credential { kind, app_id, label, holder_enabled, successor, rotation, .. } => {
-                self.add("Holder", title(notice));
-                self.add("Label", if label.is_empty() { "(none)" } else { label.as_str() });
-                self.add("Kind", kind.spoken());
-                if let Some(environment) = environment(notice) {
-                    self.add("Environment", environment);
-                }
-                if let Some(app_id) = app_id {
-                    self.add("Application id", app_id);
-                }
-                self.add("Credential id", &notice.key.credential);
-                self.of_end(notice.key.expires_at, stationery, now);
-                if !holder_enabled {
-                    self.add("Sign-in", "disabled for this holder at present; the credential runs out all the same");
-                }
-                if let Some((label, end)) = successor {
-                    self.add("Successor", successor_in_words(label.as_str(), *end, stationery));
-                }
-                if let Some(rotation) = rotation {
-                    self.add("Rotation", rotation_in_words(rotation, stationery));
-                }
-            }
-            Subject::Source { name, system, last_success, last_error } => {
-                self.add("Source", format!("{name} (type {system})"));
-                self.add("Credential id", &notice.key.credential);
-                let said = |at| format!("{} = {}", when::local(at, stationery.zone), when::utc(at));
-                self.add("Last complete read", last_success.map_or("never".to_owned(), said));
-                if let Some(error) = last_error {
-                    self.add("Last error", error);
-                }
-                if notice.key.kind == NoticeKind::SourceStale {
-                    self.add("What it means", STALE_MEANS);
-                }
-            }
-        }
-    }
-
-    fn of_end(&mut self, end: Option<Timestamp>, stationery: &Stationery, now: Timestamp) {
-        let Some(end) = end else { return self.add("Ends", "never") };
-        let days = when::days_until(end, now, stationery.zone);
-        let (local, utc) = if end < now { ("Ended", "Ended (UTC)") } else { ("Ends", "Ends (UTC)") };
-        self.add(local, when::local(end, stationery.zone));
-        self.add(utc, when::utc(end));
-        self.add("Days left", format!("{days} ({})", when::in_words(days)));
-    }
-
-    fn of_decision(&mut self, notice: &Notice, advice: &str) {
-        self.add("Why", &notice.reason);
-        let rule = notice.rule.as_ref().map_or("[defaults]".to_owned(), |rule| format!("“{rule}”"));
-        self.add(
-            "Rule",
-            match notice.key.step {
-                Step::Resolved => rule,
-                step => format!("{rule}, threshold {step}"),
-            },
-        );
-        let Some(runbook) = notice.runbook.as_ref().filter(|runbook| !runbook.is_empty()) else {
-            return self.add("What to do", advice);
-        };
-        self.add("What to do", if is_routine(notice.key.kind) { "follow the runbook" } else { advice });
-        let is_link = is_web_address(runbook.as_str());
-        self.0.push(Fact { name: "Runbook", value: readable(runbook.as_str()), is_link });
-    }
-
-    fn of_teams(&mut self, told: &Told, stationery: &Stationery, recipient: &Address) {
-        let is_own = |team: &TeamId| {
-            told.owed_to.contains(&team)
-                || stationery.teams.get(team).is_some_and(|team| team.addresses.contains(recipient))
-        };
-        let names = |teams: Vec<&TeamId>| {
-            teams.into_iter().map(|team| stationery.team_name(team)).collect::<Vec<_>>().join(", ")
-        };
-        let others: Vec<&TeamId> = told.told.iter().copied().filter(|team| !is_own(team)).collect();
-        self.add("Sent to", names(told.owed_to.clone()));
-        self.add("Also told", if others.is_empty() { "nobody else".to_owned() } else { names(others) });
-    }
-}
-
-fn successor_in_words(label: &str, end: Option<Timestamp>, stationery: &Stationery) -> String {
-    let label = if label.is_empty() { "(no label)" } else { label };
-    match end {
-        Some(end) => format!("{label}, ends {} = {}", when::local(end, stationery.zone), when::utc(end)),
-        None => format!("{label}, never ends"),
-    }
-}
-
-fn rotation_in_words(rotation: &Rotation, stationery: &Stationery) -> String {
-    let since = rotation.since.map(|since| format!(" since {}", when::day(since, stationery.zone))).unwrap_or_default();
-    format!("{}{since}: {}", rotation.state.replace('_', " "), rotation.why)
-}
-
-/// Whether it may become a link: what a browser would open as a page, nothing that runs.
-pub(super) fn is_web_address(written: &str) -> bool {
-    Url::parse(written).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -1,13 +1,25 @@
-//! The summary of all that a team owns, and the test letter. Plain tables.
+//! What a summary says: all that a team owns, how it stands, what changed, how the watch itself is; so that silence is never
+//! mistaken for safety. And the test letter.
 
-use super::html::{heading, page, paragraph, table};
-use super::{Letter, Stationery, readable, shortened, text, when};
-use crate::domain::{Address, Kind, SourceName, Team, Text};
+mod health;
+mod layout;
+mod lists;
+
+use super::wording::Tone;
+use super::{LARGEST, Letter, Stationery, compose, largest, shortened};
+use crate::domain::{Address, Kind, NoticeKind, SourceName, Step, Team, Text};
+use health::Health;
 use jiff::Timestamp;
-use maud::html;
+use layout::{Page, Section, lay_out};
 
-/// So many rows a table has; the rest, which ends last, is counted.
-const ROWS: usize = 500;
+/// So many rows a list has at most; what ends last is counted.
+const ROWS: usize = 300;
+
+/// So many changes of one sort are named.
+const CHANGES: usize = 20;
+
+/// Names are cut to this in a summary; the notices and the status page have them in full.
+const NAME: usize = 100;
 
 /// A credential in a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +34,8 @@ pub struct SummaryItem {
     pub days_left: Option<i64>,
     /// `valid`, `expiring`, `expired`...
     pub status: &'static str,
+    /// What is wrong beside its dates.
+    pub conditions: Vec<NoticeKind>,
 }
 
 /// A source in a summary.
@@ -35,113 +49,117 @@ pub struct SummarySource {
     pub last_error: Option<Text>,
 }
 
-struct Section {
-    title: String,
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    /// Rows that were left out.
-    more: usize,
+/// A holder whose rotation calls for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryHolder {
+    pub holder: Text,
+    pub kind: Kind,
+    /// As the API spells it, such as `old_in_use`.
+    pub state: &'static str,
+    pub since: Option<Timestamp>,
+    /// A sentence.
+    pub why: String,
 }
 
-/// Everything that a recipient's teams own, in order of expiry, then what nobody owns, then the health of the sources.
+/// What happened to a credential since the last summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub at: Timestamp,
+    pub what: What,
+    /// Of the holder or source.
+    pub name: Text,
+    pub label: Text,
+}
+
+/// In the order in which they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Nothing was known before.
+    Began,
+    New,
+    /// A successor was seen that covers it.
+    Superseded,
+    /// A complete read of its source lacked it.
+    Gone,
+    Told(NoticeKind, Step),
+    Resolved,
+}
+
+/// Everything that a summary for one address is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Summary<'a> {
+    pub owned: &'a [SummaryItem],
+    pub unowned: &'a [SummaryItem],
+    pub holders: &'a [SummaryHolder],
+    pub changes: &'a [Change],
+    /// Since when changes are told.
+    pub since: Timestamp,
+    pub sources: &'a [SummarySource],
+}
+
+/// Everything that a recipient's teams own, in order of expiry; what changed; what nobody owns; the health of the sources.
 #[must_use]
-pub fn summary(
-    stationery: &Stationery,
-    _recipient: &Address,
-    items: &[SummaryItem],
-    unowned: &[SummaryItem],
-    sources: &[SummarySource],
-    now: Timestamp,
-) -> Letter {
-    let mut sections = vec![credentials(format!("What you own ({})", items.len()), items, stationery)];
-    if !unowned.is_empty() {
-        let title = format!("Unowned: no rule names a team for these ({})", unowned.len());
-        sections.push(credentials(title, unowned, stationery));
-    }
-    sections.push(health(sources, stationery));
-    let subject = subject(items, unowned.len());
-    let intro =
-        "All that is watched for you, in order of expiry. Nothing in this mail is new: notices come on their own.";
-    lay_out(subject, intro, &sections, &stationery.footer(now))
-}
-
-fn subject(items: &[SummaryItem], unowned: usize) -> String {
-    let soonest = items.iter().filter_map(|item| item.days_left).filter(|days| *days >= 0).min();
-    let count = if items.len() == 1 { "1 credential".to_owned() } else { format!("{} credentials", items.len()) };
-    let next = soonest.map_or(String::new(), |days| format!(", the next ends {}", when::in_words(days)));
-    let alone = if unowned == 0 { String::new() } else { format!(", {unowned} unowned") };
-    format!("Summary: {count}{next}{alone}")
-}
-
-fn credentials(title: String, items: &[SummaryItem], stationery: &Stationery) -> Section {
-    let mut sorted: Vec<&SummaryItem> = items.iter().collect();
-    sorted.sort_by_key(|item| (item.expires_at.is_none(), item.expires_at, &item.holder, &item.label));
-    let row = |item: &&SummaryItem| {
-        let which =
-            [Some(&item.label), item.environment.as_ref()].into_iter().flatten().filter(|text| !text.is_empty());
-        let which = which.map(Text::as_str).chain([item.kind.spoken()]).collect::<Vec<_>>().join(", ");
-        vec![
-            item.expires_at.map_or("never".to_owned(), |end| when::local(end, stationery.zone)),
-            item.days_left.map_or(String::new(), when::in_words),
-            item.holder.to_string(),
-            which,
-            item.status.replace('_', " "),
-        ]
+pub fn summary(stationery: &Stationery, recipient: &Address, summary: &Summary<'_>, now: Timestamp) -> Letter {
+    let health = Health::of(summary);
+    let room = LARGEST.saturating_sub(compose::head_weight(&[]));
+    let attempt = |rows: usize| {
+        let page = Page {
+            subject: health.subject(summary),
+            intro: intro(stationery, recipient),
+            word: health.in_words(summary),
+            tone: health.tone(summary),
+            sections: sections(stationery, summary, rows, now),
+            footer: stationery.footer(now),
+        };
+        lay_out(page)
     };
-    Section {
-        title,
-        head: vec!["Ends", "", "Holder", "Which", "Status"],
-        rows: sorted.iter().take(ROWS).map(row).collect(),
-        more: sorted.len().saturating_sub(ROWS),
-    }
+    largest(ROWS, |rows| Some(attempt(rows)).filter(|letter| compose::weight(letter) <= room))
+        .unwrap_or_else(|| attempt(0))
 }
 
-fn health(sources: &[SummarySource], stationery: &Stationery) -> Section {
-    let row = |source: &SummarySource| {
-        let read = source.last_success.map_or("never".to_owned(), |at| when::local(at, stationery.zone));
-        let state = source.last_error.as_ref().map_or("ok".to_owned(), |error| format!("failing: {error}"));
-        vec![readable(source.name.as_str()), source.system.to_owned(), read, state]
-    };
-    Section {
-        title: "Sources".to_owned(),
-        head: vec!["Name", "Type", "Last complete read", "State"],
-        rows: sources.iter().take(ROWS).map(row).collect(),
-        more: sources.len().saturating_sub(ROWS),
-    }
+fn intro(stationery: &Stationery, recipient: &Address) -> String {
+    let teams = stationery.teams.values().filter(|team| team.addresses.contains(recipient));
+    let names: Vec<&str> = teams.map(|team| team.name.as_str()).collect();
+    let whom = if names.is_empty() { String::new() } else { format!(" for {}", shortened(&names.join(", "), 300)) };
+    format!("All that is watched{whom}, in order of expiry. What needs doing comes as a notice of its own.")
 }
 
-fn lay_out(subject: String, intro: &str, sections: &[Section], footer: &[String]) -> Letter {
-    let more = |n: usize| format!("and {n} more");
-    let mut plain = format!("{intro}\n");
-    for section in sections {
-        text::line(&mut plain, &format!("\n{}\n", section.title));
-        for row in &section.rows {
-            let cells: Vec<&str> = row.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
-            text::bullet(&mut plain, &cells.join(" | "));
-        }
-        if section.more > 0 {
-            text::bullet(&mut plain, &more(section.more));
-        }
-    }
-    text::footer(&mut plain, footer);
-    let body = html! {
-        (paragraph(intro))
-        @for section in sections {
-            (heading(&section.title))
-            (table(&section.head, &section.rows))
-            @if section.more > 0 { (paragraph(&more(section.more))) }
-        }
+fn sections(stationery: &Stationery, summary: &Summary<'_>, rows: usize, now: Timestamp) -> Vec<Section> {
+    let owned = |title: String, items: &[SummaryItem]| {
+        let mut sorted: Vec<&SummaryItem> = items.iter().collect();
+        sorted.sort_by_key(|item| (item.expires_at.is_none(), item.expires_at, &item.holder, &item.label));
+        let ends: Vec<_> = sorted.iter().take(rows).map(|item| layout::end(item, stationery, now)).collect();
+        Section::Ends { title, more: items.len() - ends.len(), ends }
     };
-    Letter { html: page(&subject, &body, footer), text: plain, subject }
+    let mut sections = vec![owned(format!("What you own ({})", summary.owned.len()), summary.owned)];
+    if !summary.holders.is_empty() {
+        let lines: Vec<String> = summary.holders.iter().take(rows).map(|holder| holder.line(stationery)).collect();
+        let title = format!("Rotations that wait for somebody ({})", summary.holders.len());
+        sections.push(Section::Lines { title, more: summary.holders.len() - lines.len(), lines });
+    }
+    sections.push(lists::changes(stationery, summary, rows));
+    if !summary.unowned.is_empty() {
+        let title =
+            format!("Unowned: no rule names a team for these, nobody hears of them ({})", summary.unowned.len());
+        sections.push(owned(title, summary.unowned));
+    }
+    sections.push(lists::health(stationery, summary, rows, now));
+    sections
 }
 
 /// What `mail test` sends.
 #[must_use]
 pub fn test_letter(stationery: &Stationery, team: &Team, now: Timestamp) -> Letter {
-    let subject = format!("Test message from Expiry Watch for {}", shortened(team.name.as_str(), 100));
-    let intro = format!(
+    let word = format!(
         "This is a test, sent by hand to the team “{}”. That you can read it means that notices will reach this address. There is nothing to do.",
         team.name
     );
-    lay_out(subject, &intro, &[], &stationery.footer(now))
+    lay_out(Page {
+        subject: format!("Test message from Expiry Watch for {}", shortened(team.name.as_str(), 100)),
+        intro: String::new(),
+        word,
+        tone: Tone::Calm,
+        sections: Vec::new(),
+        footer: stationery.footer(now),
+    })
 }

@@ -43,6 +43,17 @@ pub(super) fn in_words(days: i64) -> String {
     }
 }
 
+/// `5 min ago`, `3 h ago`, `2 days ago`; what lies ahead is `just now`, as clocks differ.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    let minutes = now.duration_since(at).as_mins();
+    match minutes {
+        ..1 => "just now".to_owned(),
+        1..120 => format!("{minutes} min ago"),
+        120..2_880 => format!("{} h ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1_440),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +101,18 @@ mod tests {
     fn a_distance_is_said_in_words() {
         let said: Vec<String> = [7, 1, 0, -1, -2].into_iter().map(in_words).collect();
         assert_eq!(said, ["in 7 days", "in 1 day", "today", "1 day ago", "2 days ago"]);
+    }
+
+    #[test]
+    fn an_age_is_said_in_the_largest_unit_that_is_fine_enough() {
+        let now: Timestamp = "2026-11-21T16:00:00Z".parse().unwrap();
+        for (at, said) in [
+            ("2026-11-21T16:00:30Z", "just now"),
+            ("2026-11-21T15:01:00Z", "59 min ago"),
+            ("2026-11-21T12:30:00Z", "3 h ago"),
+            ("2026-11-18T16:00:00Z", "3 days ago"),
+        ] {
+            assert_eq!(ago(at.parse().unwrap(), now), said);
+        }
     }
 }

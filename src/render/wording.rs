@@ -17,6 +17,15 @@ impl Tone {
     pub(super) fn is_calm(self) -> bool {
         self == Self::Calm
     }
+
+    /// How loud it is where there are no colours.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Alarm => "!!",
+            Self::Task => "!",
+            Self::Calm => "-",
+        }
+    }
 }
 
 pub(super) struct Wording {
@@ -41,14 +50,14 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
             Alarm,
             "Still in use, expires {when}",
             "Still in use, expired {when}",
-            "A successor is valid, yet the old one is still used. Find what signs in with it and move that to the successor before it ends.",
+            "1. Find what still signs in with it. 2. Move that to the successor, which is valid, before this one ends.",
         ),
         N::RotationDue => said(Task, "Rotation due {when}", "Rotation due, expired", rotate(kind)),
         N::Retiring => said(
             Calm,
             "Retires {when}, as planned",
             "Retired {when}, as planned",
-            "Nothing is wrong: a successor is valid. Make sure that everything uses the successor, then let this one end by itself; until then it is the way back.",
+            "Nothing is wrong: a successor is valid. Make sure that everything uses it, then let this one end by itself; until then it is the way back.",
         ),
         N::Untrusted => said(
             Alarm,
@@ -60,13 +69,13 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
             Task,
             "Issued, but not served",
             "Issued, but not served",
-            "Install the new certificate, with its chain, on every host that serves this name, and check what is served afterwards.",
+            "1. Install the new certificate, with its chain, on every host that serves this name. 2. Check what is served.",
         ),
         N::DateMismatch => said(
             Task,
             "Vault and directory disagree",
             "Vault and directory disagree",
-            "Compare the vault's entry with the directory: store the value that is valid now, and set the entry's end to the same date.",
+            "1. Compare the vault's entry with the directory. 2. Store the value that is valid now. 3. Set the entry's end to the same date.",
         ),
         N::Unreachable => said(
             Task,
@@ -84,46 +93,60 @@ pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
     }
 }
 
-/// How a credential of each kind is renewed, where no runbook says it better.
+/// How a credential of each kind is renewed, in a line or two.
 fn renew(kind: Kind) -> &'static str {
     match kind {
         Kind::ClientSecret => {
-            "Make a new client secret for the application, give it to whatever uses it, test a sign-in, and update its copy and end date in the vault. Leave the old one until the new one is proven."
+            "1. Make a new client secret. 2. Give it to what uses it and test a sign-in, production last. 3. Update the vault's copy and its end date. 4. Leave the old one until the new one is proven."
         }
         Kind::ClientCertificate => {
-            "Make a new certificate, add it to the application, give it to whatever uses it and test a sign-in. Leave the old one until the new one is proven."
+            "1. Make a new certificate and add it to the application. 2. Give it to what uses it and test a sign-in, production last. 3. Leave the old one until the new one is proven."
         }
         Kind::SamlSigningCertificate => {
-            "Make a new signing certificate, hand it to the service provider, make it the active one at an agreed time, and test a sign-in."
+            "1. Make a new signing certificate. 2. Hand it to the service provider. 3. Make it the active one at an agreed time and test a sign-in."
         }
         Kind::IssuedCertificate => {
-            "Renew the certificate with its authority, install it with its complete chain wherever it is used, and check what is served."
+            "1. Renew it with its authority. 2. Install it, with its complete chain, wherever it is used. 3. Check what is served."
         }
         Kind::ServedCertificate => {
-            "Renew the certificate, install it with its complete chain on this host, and check what is served."
+            "1. Renew the certificate. 2. Install it, with its complete chain, on this host. 3. Check what is served."
         }
         Kind::CertificateFile => {
-            "Renew the certificate, replace the file, and make sure that whatever reads it has loaded the new one."
+            "1. Renew the certificate. 2. Replace the file. 3. Make sure that what reads it has loaded the new one."
         }
         Kind::VaultSecret => {
-            "Store the renewed value as a new version with its end date, and check that what reads it has picked it up."
+            "1. Store the renewed value as a new version. 2. Set its end date. 3. Check that what reads it has picked it up."
         }
         Kind::VaultCertificate => {
-            "Renew the certificate as a new version, and check that what reads it has picked it up."
+            "1. Renew the certificate as a new version. 2. Check that what reads it has picked it up."
         }
-        Kind::Declared => "Renew it, then write its new end into the configuration of Expiry Watch.",
+        Kind::Declared => "1. Renew it. 2. Write its new end into the configuration of Expiry Watch.",
     }
 }
 
 fn rotate(kind: Option<Kind>) -> &'static str {
     match kind {
         Some(kind) if kind.is_certificate() => {
-            "Make the next certificate now and move everything to it; the present one stays valid meanwhile and is the way back."
+            "1. Make the next certificate now. 2. Move everything to it. 3. Let the present one end by itself: it stays valid meanwhile and is the way back."
         }
         _ => {
-            "Make the next one now, hand it to whoever uses it, and verify that they have moved; the present one stays valid meanwhile and is the way back."
+            "1. Make the next one now. 2. Store it in the vault with its end date, and hand it to whoever uses it. 3. Have them confirm, and verify that the present one is no longer used. 4. Let it end by itself: until then it is the way back."
         }
     }
+}
+
+/// Advice in its steps, if it has any: `1. Do this. 2. Do that.`
+pub(super) fn steps(advice: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let mut rest = advice;
+    for number in 2.. {
+        let next = rest.find(&format!(" {number}. ")).filter(|_| advice.starts_with("1. "));
+        let Some(at) = next else { break };
+        steps.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    steps.push(rest);
+    steps
 }
 
 #[cfg(test)]
@@ -137,6 +160,16 @@ mod tests {
                 assert!(wording(*notice, Some(*kind)).advice.len() > 20, "{notice} {kind}");
             }
         }
+    }
+
+    #[test]
+    fn advice_falls_into_its_steps() {
+        assert_eq!(
+            steps("1. Do this. 2. Do that, in 3 days. 3. Look."),
+            ["1. Do this.", "2. Do that, in 3 days.", "3. Look."]
+        );
+        assert_eq!(steps("Just 2. this"), ["Just 2. this"]);
+        assert_eq!(steps(rotate(None)).len(), 4);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn write_json<T: Serialize>(out: &mut Vec<u8>, value: &T) {
 }
 
 /// A sequence whose items are made one at a time.
-struct Each<F>(F);
+pub(super) struct Each<F>(pub F);
 
 impl<F, I> Serialize for Each<F>
 where
@@ -116,7 +116,7 @@ where
 }
 
 /// Written as it is shown, without a string of its own.
-struct Shown<T>(T);
+pub(super) struct Shown<T>(pub T);
 
 impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -56,7 +56,7 @@ pub fn table(view: &View, width: usize, colour: bool) -> String {
     line("");
     if !rows.is_empty() {
         let widths = natural_widths(&rows);
-        match fitted(widths, width) {
+        match fitted(widths, &FREE, width) {
             Some(widths) => one_line_each(&rows, &widths, &paint, &mut line),
             None => two_lines_each(&rows, width, &paint, &mut line),
         }
@@ -97,12 +97,16 @@ fn natural_widths(rows: &[Row]) -> [usize; 8] {
 }
 
 /// The widths of the columns on one line; `None` where that would cut too much.
-fn fitted(mut widths: [usize; 8], width: usize) -> Option<[usize; 8]> {
+pub(super) fn fitted<const N: usize>(
+    mut widths: [usize; N],
+    free: &[(usize, usize)],
+    width: usize,
+) -> Option<[usize; N]> {
     let gaps = GAP.len() * (widths.len() - 1);
     while widths.iter().sum::<usize>() + gaps > width {
         // Whoever has most to spare gives way first.
         let spare = |(column, least): &(usize, usize)| widths[*column].saturating_sub(*least);
-        let (widest, _) = FREE.into_iter().filter(|free| spare(free) > 0).max_by_key(spare)?;
+        let (widest, _) = free.iter().copied().filter(|free| spare(free) > 0).max_by_key(spare)?;
         widths[widest] -= 1;
     }
     Some(widths)
@@ -219,7 +223,7 @@ fn counts(view: &View) -> String {
     text
 }
 
-fn count_of(count: usize, noun: &str) -> String {
+pub(super) fn count_of(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -233,14 +237,14 @@ fn local_minute(view: &View, instant: Timestamp) -> String {
 }
 
 /// `text` in exactly `width` columns.
-fn padded(text: &str, width: usize, right: bool) -> String {
+pub(super) fn padded(text: &str, width: usize, right: bool) -> String {
     let text = cut(text, width);
     let blanks = " ".repeat(width.saturating_sub(text.width()));
     if right { blanks + &text } else { text + &blanks }
 }
 
 /// `text` in at most `width` columns; a cut one ends in `…`.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -257,12 +261,12 @@ fn cut(text: &str, width: usize) -> String {
     kept + "…"
 }
 
-struct Paint {
-    colour: bool,
+pub(super) struct Paint {
+    pub(super) colour: bool,
 }
 
 impl Paint {
-    fn with(&self, code: &str, text: &str) -> String {
+    pub(super) fn with(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
@@ -279,11 +283,11 @@ impl Paint {
         self.with("1;31", text)
     }
 
-    fn bold(&self, text: &str) -> String {
+    pub(super) fn bold(&self, text: &str) -> String {
         self.with("1", text)
     }
 
-    fn dim(&self, text: &str) -> String {
+    pub(super) fn dim(&self, text: &str) -> String {
         self.with("2", text)
     }
 }

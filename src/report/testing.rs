@@ -1,14 +1,14 @@
 //! Small views for the tests of the report and the web.
 
-use crate::decide::{Decision, Ledger, World, decide};
+use crate::decide::{Decision, Forecast, Ledger, Rounds, World, decide, forecast};
 use crate::domain::{
     Address, CalendarChoice, Credential, CredentialId, Glob, Holder, Ident, Kind, Match, Period, Policy, Rule,
     SourceName, Team, TeamId, Text, Treatment,
 };
 use crate::inventory::{Entry, Inventory, SourceState};
 use crate::observe::View;
-use jiff::Timestamp;
 use jiff::tz::TimeZoneDatabase;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -168,4 +168,22 @@ pub fn small_place() -> View {
         ..SourceState::unknown(SourceName::new("vault"), "key_vault")
     };
     view_of(&cases, vec![source_that_is_up(), quiet], |policy| policy.rules = vec![rule_for("Pexip OIDC", "*Pexip*")])
+}
+
+/// What comes in the days after `view`: a poll every hour, a run that tells all every twelve, the first of each at once.
+pub fn foreseen(view: &View, days: i64) -> Forecast {
+    let every = |hours: i64| {
+        let next = move |after: Timestamp| after.as_second().div_euclid(hours * 3600) + 1;
+        move |after| Timestamp::from_second(next(after) * hours * 3600).ok()
+    };
+    let ledger = Ledger::default();
+    let world = World { inventory: &view.inventory, policy: &view.policy, ledger: &ledger, foreseen_from: None };
+    let to = view.at + SignedDuration::from_hours(24 * days);
+    forecast(&world, to, &Rounds::new(view.at, &every(1)), &Rounds::new(view.at, &every(12))).unwrap()
+}
+
+pub fn small_forecast() -> (View, Forecast) {
+    let view = small_place();
+    let forecast = foreseen(&view, 30);
+    (view, forecast)
 }

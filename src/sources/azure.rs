@@ -1,4 +1,5 @@
-//! Signing in to Azure: a token for Microsoft Graph, by any of the five ways that the configuration knows.
+//! Signing in to Azure: a token for one audience (Microsoft Graph, key vaults), by any of the five ways that the configuration
+//! knows.
 //!
 //! Owns how tokens are got, kept and given up. `azure_identity` does the protocols; around it stand what it lacks: a limit on
 //! time and size, a way to drop a token that was refused, and the last token staying in use while a renewal fails. No token, secret
@@ -76,16 +77,23 @@ struct State {
 }
 
 impl Tokens {
+    /// `audience` is the cloud's own for what is asked, whatever address the requests go to (contract, section 3).
+    ///
     /// # Errors
     /// When there is no credential, a secret is missing, or a value cannot be used.
-    pub fn connect(azure: &Azure, clock: &Clock, surroundings: &Surroundings) -> Result<Self, ConnectError> {
-        let credential = azure.credential.clone();
-        let credential = credential.ok_or_else(|| ConnectError::new("azure.credential", "an entra source needs it"))?;
+    pub fn connect(
+        azure: &Azure,
+        audience: &str,
+        clock: &Clock,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let missing = || ConnectError::new("azure.credential", "sources of the types entra and key_vault need it");
+        let credential = azure.credential.clone().ok_or_else(missing)?;
         let authority = authority(azure.cloud, surroundings)?;
         let sign_in = SignIn { credential, authority, clock: clock.clone() };
         // Built once now, so that what is missing is said at the start.
         let state = Mutex::new(State { credential: Some(sign_in.build()?), ..State::default() });
-        Ok(Self { sign_in, scope: scope(azure.cloud), clock: clock.clone(), state })
+        Ok(Self { sign_in, scope: format!("{audience}/.default"), clock: clock.clone(), state })
     }
 
     /// The token to use now.
@@ -144,11 +152,6 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("scope", &self.scope).finish_non_exhaustive()
     }
-}
-
-/// The audience is the cloud's own Graph, whatever address the requests go to (contract, section 3).
-fn scope(cloud: Cloud) -> String {
-    format!("{}/.default", cloud.graph_url())
 }
 
 /// The sign-in service.

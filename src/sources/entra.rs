@@ -1,24 +1,32 @@
 //! Microsoft Entra ID through Microsoft Graph: the credentials of applications and service principals.
 //!
 //! Owns which collections are read and how they make one snapshot. The parts: [`listing`] turns pages, [`page`] knows their format,
-//! [`fold`] what counts as a credential.
+//! [`fold`] what counts as a credential. Beside the listings stand two facts that it can do without: [`last_use`] and [`owners`].
 
 mod fold;
 mod known;
+mod last_use;
 mod listing;
+mod owners;
 mod page;
+mod said;
+mod trail;
 mod workbench;
+
+pub(super) use page::{Written, without_quotes};
 
 use super::azure::{Surroundings, Tokens};
 use super::graph;
 use super::http::{Access, Http, Limits, Waiting};
 use super::{ConnectError, Patience, ReadError};
 use crate::clock::Clock;
-use crate::config::{Azure, EntraConfig};
-use crate::domain::{Credential, CredentialId, DirectoryObject, Ident, SourceName};
+use crate::config::{Azure, Cloud, EntraConfig};
+use crate::domain::{Credential, CredentialId, DirectoryObject, Ident, LastUse, SourceName};
 use fold::Fold;
 use jiff::Timestamp;
 use known::Known;
+use last_use::Report;
+use owners::Registrar;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
@@ -32,6 +40,10 @@ pub struct Entra {
     workbench: Workbench,
     /// Of the last read that succeeded.
     known: Mutex<Arc<Known>>,
+    /// Where it is asked for.
+    report: Option<Report>,
+    /// Where it is asked for.
+    registrar: Option<Registrar>,
 }
 
 impl Entra {
@@ -44,25 +56,35 @@ impl Entra {
         clock: &Clock,
         surroundings: &Surroundings,
     ) -> Result<Self, ConnectError> {
-        let tokens = Tokens::connect(azure, clock, surroundings)?;
-        Self::with(name, config, tokens, clock, Limits::default())
+        let tokens = Tokens::connect(azure, azure.cloud.graph_url(), clock, surroundings)?;
+        Self::with(name, config, (tokens, azure.cloud), clock, Limits::default())
     }
 
     fn with(
         name: &SourceName,
         config: &EntraConfig,
-        tokens: Tokens,
+        (tokens, cloud): (Tokens, Cloud),
         clock: &Clock,
         limits: Limits,
     ) -> Result<Self, ConnectError> {
         let graph = Http::new(&config.graph_url, Access::Tokens(Box::new(tokens)), graph::MANNER, clock, limits)
             .map_err(|error| ConnectError::new(&format!("sources.{name}"), error.without_url()))?;
         let workbench = Workbench::start().map_err(|error| ConnectError::new(&format!("sources.{name}"), error))?;
-        Ok(Self { name: name.clone(), config: config.clone(), graph, workbench, known: Mutex::default() })
+        let report = config.last_use.then(|| Report::new(&graph, &config.graph_url, cloud));
+        let registrar = config.owners.then(|| Registrar::new(&graph, &config.graph_url));
+        let (name, config) = (name.clone(), config.clone());
+        Ok(Self { name, config, graph, workbench, known: Mutex::default(), report, registrar })
     }
 
     /// What was read before this process began; handed out again where nothing has changed.
     pub(super) fn remember(&self, read: &[Arc<Credential>]) {
+        if let Some(registrar) = &self.registrar {
+            registrar.book().remember(read);
+        }
+        self.keep(read);
+    }
+
+    fn keep(&self, read: &[Arc<Credential>]) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Known::of(read));
     }
 
@@ -76,7 +98,14 @@ impl Entra {
         self.graph.requests()
     }
 
-    /// Reads both collections side by side. The first failure ends it: half a directory is no snapshot.
+    /// When keys were last used; `None` where that is not asked for, or has not been yet.
+    #[must_use]
+    pub fn last_use(&self) -> Option<Arc<LastUse>> {
+        self.report.as_ref()?.known()
+    }
+
+    /// Reads both collections side by side, and the report of last uses beside them; then owners are asked for. The first
+    /// failure of a collection ends it: half a directory is no snapshot. What else fails is no failure of the read.
     ///
     /// # Errors
     /// When either listing did not reach its end.
@@ -85,19 +114,31 @@ impl Entra {
         let list = async |object, wanted: bool| {
             // The two wait at the same time, so each may use the whole patience.
             let waiting = Waiting { left: patience.waiting };
-            let fold = Fold::new(&self.name, object, now, Arc::clone(&known));
+            let book = self.registrar.as_ref().map(|registrar| registrar.book().clone());
+            let fold = Fold::new(&self.name, object, now, Arc::clone(&known), book);
             if wanted {
                 listing::read(&self.graph, &self.workbench, self.first(object), fold, waiting).await
             } else {
                 Ok(Vec::new())
             }
         };
-        let (applications, principals) = tokio::try_join!(
+        let report = async {
+            if let Some(report) = &self.report {
+                report.read(&self.name, patience.waiting, now).await;
+            }
+            Ok(())
+        };
+        let (applications, principals, ()) = tokio::try_join!(
             list(DirectoryObject::Application, self.config.applications),
             list(DirectoryObject::ServicePrincipal, self.config.service_principals),
+            report,
         )?;
-        let all = merge(applications, principals);
-        self.remember(&all);
+        let mut all = merge(applications, principals);
+        if let Some(registrar) = &self.registrar {
+            registrar.refresh(&self.name, &all, patience.waiting, now).await;
+            all = registrar.book().dress(all);
+        }
+        self.keep(&all);
         Ok(all)
     }
 
@@ -148,13 +189,13 @@ fn keep_last(credentials: &mut Vec<Arc<Credential>>) {
 #[cfg(test)]
 mod tests;
 
-/// For the fuzzer: a page of either collection, from anybody.
+/// For the fuzzer: a page of either collection, of the report or of owners, from anybody.
 #[cfg(fuzzing)]
 pub fn page_from_anybody(body: &[u8], now: Timestamp) {
     use crate::domain::DirectoryObject::{Application, ServicePrincipal};
-    let _ = page::early_link(body);
+    let _ = (page::early_link(body), last_use::page_from_anybody(body, now), owners::page_from_anybody(body));
     for object in [Application, ServicePrincipal] {
-        let mut fold = Fold::new(&SourceName::new("entra"), object, now, Default::default());
+        let mut fold = Fold::new(&SourceName::new("entra"), object, now, Default::default(), None);
         let _ = fold.page(body);
     }
 }

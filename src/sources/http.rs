@@ -5,10 +5,12 @@
 //! the next stands in its [`Manner`]. Refuses to know what the answers mean.
 
 mod access;
+mod link;
 mod pacer;
 mod trouble;
 
 pub(super) use self::access::{Access, Key};
+pub(super) use self::link::pinned;
 pub(super) use self::pacer::{Budget, Pacer};
 pub(super) use self::trouble::identifier;
 
@@ -22,7 +24,7 @@ use reqwest::header::{ACCEPT, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use url::Url;
@@ -101,11 +103,13 @@ pub(super) struct Refusal {
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client,
-    access: Access,
+    access: Arc<Access>,
+    /// A budget of its own, where the access's does not count.
+    pacer: Option<Pacer>,
     manner: Manner,
     clock: Clock,
     pub limits: Limits,
-    requests: Mutex<BTreeMap<u16, u64>>,
+    requests: Arc<Mutex<BTreeMap<u16, u64>>>,
 }
 
 /// The key in `requests` for what got no answer.
@@ -122,13 +126,26 @@ impl Http {
         let mut client = Client::builder()
             .user_agent(concat!("expiry-watch/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10).min(limits.request))
-            .timeout(limits.request);
+            .connect_timeout(Duration::from_secs(10).min(limits.request));
         if is_loopback(base) {
             client = client.no_proxy();
         }
-        let requests = Mutex::default();
-        Ok(Self { client: client.build()?, access, manner, clock: clock.clone(), limits, requests })
+        let (client, access, requests) = (client.build()?, Arc::new(access), Arc::default());
+        Ok(Self { client, access, pacer: None, manner, clock: clock.clone(), limits, requests })
+    }
+
+    /// For other questions to the same system: over the same connections, by the same access and counted together, but with limits,
+    /// a budget and advice of their own.
+    pub fn beside(&self, manner: Manner, limits: Limits, budgets: &'static [Budget]) -> Self {
+        Self {
+            client: self.client.clone(),
+            access: Arc::clone(&self.access),
+            pacer: Some(Pacer::new(budgets)),
+            manner,
+            clock: self.clock.clone(),
+            limits,
+            requests: Arc::clone(&self.requests),
+        }
     }
 
     /// Asks for `url`; `what` names the request in errors (its query can hold a token and is never shown). `body` is a buffer to
@@ -182,7 +199,8 @@ impl Http {
     /// Waits for the next request's place in the budget, where there is one.
     async fn pace(&self, what: &str, waiting: &mut Waiting) -> Result<(), Refusal> {
         loop {
-            let pause = self.access.reserve(self.clock.now());
+            let now = self.clock.now();
+            let pause = self.pacer.as_ref().map_or_else(|| self.access.reserve(now), |pacer| pacer.reserve(now));
             if pause.is_zero() {
                 return Ok(());
             }
@@ -198,7 +216,8 @@ impl Http {
     /// One try.
     async fn attempt(&self, url: &Url, body: &mut Vec<u8>) -> Result<(), Trouble> {
         let opener = self.access.opener().await?;
-        let request = self.client.get(url.clone()).header(opener.name, opener.value.clone());
+        let request = self.client.get(url.clone()).timeout(self.limits.request);
+        let request = request.header(opener.name, opener.value.clone());
         let sent = request.header(ACCEPT, "application/json").send().await;
         self.count(sent.as_ref().map_or(NO_ANSWER, |response| response.status().as_u16()));
         let mut response = sent.map_err(|error| Trouble::network(&error))?;
@@ -216,8 +235,8 @@ impl Http {
     /// What the refusal says of itself; never what opened the door, should the server send it back.
     fn explanation(&self, response: &Response, body: &[u8], secret: &HeaderValue) -> Explanation {
         let mut said = serde_json::from_slice(body).map(|body| (self.manner.explain)(&body)).unwrap_or_default();
-        let header = || identifier(response.headers().get("request-id")?.to_str().ok()?);
-        said.request = said.request.or_else(header);
+        let header = |name: &str| identifier(response.headers().get(name)?.to_str().ok()?);
+        said.request = said.request.or_else(|| header("request-id")).or_else(|| header("x-ms-request-id"));
         let harmless = |word: &String| !secret.to_str().is_ok_and(|secret| word.contains(secret));
         Explanation { code: said.code.filter(harmless), request: said.request.filter(harmless) }
     }

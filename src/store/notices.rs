@@ -1,6 +1,6 @@
 //! What has been told, and the one transaction in which telling begins.
 
-use super::rows::{instant_or_none, nanos, nanos_or_zero, parsed};
+use super::rows::{instant, instant_or_none, nanos, nanos_or_zero, parsed};
 use super::{Store, StoreError};
 use crate::domain::{CredentialId, Families, Notice, NoticeKey, TeamId};
 use crate::outbox::Draft;
@@ -20,6 +20,18 @@ impl Store {
         .fetch_all(&mut *self.connection().await)
         .await?;
         rows.iter().map(key).collect()
+    }
+
+    /// What was enqueued after `since`, and when; the latest 2,000.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn told_since(&self, since: Timestamp) -> Result<Vec<(Timestamp, NoticeKey)>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM notices WHERE enqueued_at > $1 ORDER BY enqueued_at DESC LIMIT 2000")
+            .bind(nanos(since))
+            .fetch_all(&mut *self.connection().await)
+            .await?;
+        rows.iter().map(|row| Ok((instant(row.get("enqueued_at")), key(row)?))).collect()
     }
 
     /// Enqueues notices: those that nobody enqueued before are written down as told and, in the same transaction, become the

@@ -100,6 +100,7 @@ fn notice(step: &str, team: &str) -> Notice {
         environment: None,
         runbook: None,
         told: Vec::new(),
+        escalation: None,
         owners: Box::default(),
     }
 }
@@ -156,6 +157,10 @@ async fn a_notice_is_enqueued_once_ever_and_its_message_with_it() {
     let told = store.told().await.unwrap();
     assert_eq!(told.len(), 3);
     assert!(told.contains(&notice("3d", "ccaas").key), "a key reads back exactly");
+    let (before, after) = (at(NOW) - SignedDuration::from_secs(1), at(NOW));
+    assert_eq!(store.told_since(after).await.unwrap(), []);
+    let lately = store.told_since(before).await.unwrap();
+    assert!(lately.len() == 3 && lately.contains(&(at(NOW), notice("3d", "ccaas").key)));
     assert_eq!(store.pending().await.unwrap(), ["<1@x>", "<2@x>"]);
 }
 

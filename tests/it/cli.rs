@@ -19,8 +19,16 @@ fn two_secrets() -> Directory {
 async fn the_help_is_what_the_documentation_says() {
     let desk = Desk::new(Directory::new(), "").await;
     let mut all = String::new();
-    for command in [&[][..], &["run"], &["once"], &["check"], &["config", "check"], &["mail", "test"], &["healthcheck"]]
-    {
+    for command in [
+        &[][..],
+        &["run"],
+        &["once"],
+        &["check"],
+        &["forecast"],
+        &["config", "check"],
+        &["mail", "test"],
+        &["healthcheck"],
+    ] {
         let done = desk.run(&[command, &["--help"]].concat()).await;
         assert_eq!((done.code, &*done.err), (0, ""));
         all.push_str(&format!("$ expiry-watch {} --help\n{}\n", command.join(" "), done.out));

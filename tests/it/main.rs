@@ -6,11 +6,15 @@
 mod certificates;
 mod cli;
 mod desk;
+mod facts;
+mod forecast;
 mod life;
 mod outage;
 mod restart;
 mod routing;
 mod schedule;
+mod summary;
 mod support;
 mod tidy;
+mod vault;
 mod year;

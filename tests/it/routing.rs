@@ -1,6 +1,6 @@
 //! Whose a credential is: the first rule that matches, then a tag, then the defaults; or nobody's, or nobody's business.
 
-use crate::support::TestWatcher;
+use crate::support::{IDIM, OPS, TestWatcher};
 use expiry_watch::demo::{Directory, Secret};
 
 const RULES: &str = r#"
@@ -76,4 +76,19 @@ async fn what_is_ignored_is_still_listed_and_measured() {
     assert!(listed["verdict"]["reason"].as_str().unwrap().contains("managed by Azure"));
     let metrics = watcher.process.answer("/metrics").await;
     assert!(metrics.contains("expiry_watch_credential_expires_timestamp_seconds{source=\"entra\""), "{metrics}");
+}
+
+#[tokio::test]
+async fn whoever_is_told_by_an_escalation_reads_that_first() {
+    let directory = Directory::new();
+    directory.application("billing").secret(Secret::labelled("key").from("2026-06-01").until("2026-11-28T20:00:00Z"));
+    let rules = "[defaults]\nteams = [\"ccaas\"]\nescalate = { at = \"3d\", teams = [\"idim\"] }\n";
+    let mut watcher = TestWatcher::start(directory, "2026-11-21", rules).await;
+    watcher.days("2026-11-21", 5).await;
+    let [theirs] = &watcher.mails_to(IDIM)[..] else { panic!("one mail") };
+    let escalated = "Escalated to you, from 3d on. It is for CCaaS Azure Operations to do.";
+    assert!(theirs.text().contains(escalated), "{}", theirs.text());
+    assert!(theirs.letter.html.as_deref().unwrap().contains(escalated));
+    let ours = watcher.last_to(OPS);
+    assert!(!ours.text().contains("Escalated to you") && ours.text().contains("(by escalation)"), "{}", ours.text());
 }

@@ -128,6 +128,9 @@ impl Place {
             System::Entra(entra) if entra.graph_url.port() == Some(9) => {
                 entra.graph_url = Url::parse(&self.tenant.graph_url()).unwrap();
             }
+            System::KeyVault(vault) if vault.vault_url.port() == Some(9) => {
+                vault.vault_url = Url::parse(&self.tenant.vault_url()).unwrap();
+            }
             System::Digicert(digicert) => {
                 digicert.url = Url::parse(&self.tenant.certcentral_url()).unwrap();
                 digicert.api_key = SecretRef::File(self.path("certcentral-key"));
@@ -139,7 +142,7 @@ impl Place {
                     target.port = node.map_or(target.port, |(_, port)| port);
                 }
             }
-            System::Entra(_) | System::Files(_) | System::Declared(_) => {}
+            System::Entra(_) | System::KeyVault(_) | System::Files(_) | System::Declared(_) => {}
         }
     }
 

@@ -47,6 +47,26 @@ fn graph_is_the_clouds_own_where_no_url_is_given() {
 }
 
 #[test]
+fn a_vault_is_where_its_url_says_and_its_tokens_are_for_the_clouds_vaults() {
+    for (cloud, audience) in [
+        ("public", "https://vault.azure.net"),
+        ("us_gov", "https://vault.usgovcloudapi.net"),
+        ("us_dod", "https://vault.usgovcloudapi.net"),
+        ("china", "https://vault.azure.cn"),
+    ] {
+        let azure = format!("[azure]\ncredential = \"azure_cli\"\ncloud = \"{cloud}\"");
+        let config = accepted(&with(&format!(
+            "{azure}\n[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://Kv-1.vault.example/\"\nstale_after = \"2h\""
+        )));
+        let System::KeyVault(vault) = &config.sources[1].system else { panic!("{:?}", config.sources) };
+        assert_eq!(vault.vault_url.as_str(), "https://kv-1.vault.example/");
+        assert_eq!(config.sources[1].system.name(), "key_vault");
+        assert_eq!(config.azure.cloud.vault_audience(), audience);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+}
+
+#[test]
 fn certcentral_is_the_one_outside_the_european_union_where_no_url_is_given() {
     for (url, read) in [
         ("", "https://www.digicert.com/services/v2"),
@@ -176,10 +196,24 @@ match = { label = "" }
 }
 
 #[test]
+fn last_uses_and_owners_are_read_where_the_file_says_so_and_warned_of_where_they_cannot_be() {
+    let asked = |changed: &str| {
+        let config = accepted(&with(changed));
+        let System::Entra(entra) = &config.sources[0].system else { panic!("{:?}", config.sources) };
+        (entra.last_use, entra.owners, config.warnings.iter().filter(|warning| warning.starts_with("sources.")).count())
+    };
+    assert_eq!(asked("[sources.entra]\ntype = \"entra\""), (false, false, 0));
+    let both = "[sources.entra]\ntype = \"entra\"\nlast_use = true\nowners = true";
+    assert_eq!(asked(both), (true, true, 0));
+    assert_eq!(
+        asked(&format!("[azure]\ncredential = \"managed_identity\"\ncloud = \"china\"\n{both}")),
+        (true, true, 1)
+    );
+}
+
+#[test]
 fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
     for (changed, path) in [
-        ("[sources.entra]\ntype = \"entra\"\nlast_use = true", "sources.entra.last_use"),
-        ("[sources.entra]\ntype = \"entra\"\nowners = true", "sources.entra.owners"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
         ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
     ] {

@@ -102,10 +102,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("[sources.entra]\ntype = \"entra\"\nstale_after = \"0h\"", "sources.entra.stale_after", "longer than nothing"),
     ("[sources.entra]\ntype = \"entra\"\nvault_url = \"https://x\"", "sources.entra.vault_url", "unknown key"),
+    ("[sources.v]\ntype = \"key_vault\"", "sources.v.vault_url", "is missing"),
+    ("[sources.v]\ntype = \"key_vault\"\nvault_url = \"kvlt-example\"", "sources.v.vault_url", "not a URL"),
     (
-        "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net\"",
-        "sources.v.type",
-        "`type = \"key_vault\"` is not built into this version yet",
+        "[sources.v]\ntype = \"key_vault\"\nvault_url = \"http://v.vault.azure.net\"",
+        "sources.v.vault_url",
+        "plain http",
+    ),
+    (
+        "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net/?api-version=7.4\"",
+        "sources.v.vault_url",
+        "ends with its path",
     ),
     ("[sources.d]\ntype = \"digicert\"", "sources.d.api_key", "is missing"),
     (
@@ -117,11 +124,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[sources.d]\ntype = \"digicert\"\napi_key = { env = \"K\" }\nurl = \"http://www.digicert.com/services/v2\"",
         "sources.d.url",
         "plain http",
-    ),
-    (
-        "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net\"",
-        "sources.v.type",
-        "remove the source or keep its dates under a `declared` source",
     ),
     (
         "[sources.n]\ntype = \"tls\"\ntargets = [ { host = \"a.example.ca\", port = 25, starttls = \"nntp\" } ]",
@@ -325,6 +327,10 @@ fn sections_that_others_need_are_asked_for() {
     let no_azure = problems("[sources.entra]\ntype = \"entra\"\n[defaults]\n");
     assert_eq!(no_azure.len(), 1);
     assert!(no_azure[0].to_string().starts_with("azure: is missing: the source `entra` needs to know how to sign in"));
+    let vault = "[sources.v]\ntype = \"key_vault\"\nvault_url = \"https://v.vault.azure.net\"\n[defaults]\n";
+    assert!(
+        problems(vault)[0].to_string().starts_with("azure: is missing: the source `v` needs to know how to sign in")
+    );
     let no_mail = problems("[teams.a]\nemail = \"a@example.ca\"");
     assert_eq!(no_mail.len(), 1);
     assert!(no_mail[0].to_string().starts_with("mail: is missing: a team has addresses"));
@@ -354,7 +360,7 @@ stale_after = "6 hours"
 
 [sources.vault_test]
 type = "key_vault"
-vault_url = "https://kvlt-example.vault.azure.net"
+vault_url = "http://kvlt-example.vault.azure.net"
 
 [mail]
 from = "expiry-watch@example.ca"

@@ -93,14 +93,18 @@ fn the_references_defaults_are_the_defaults() {
 }
 
 #[test]
-fn production_waits_for_nothing_but_its_secrets_and_what_is_not_built_yet() {
+fn production_waits_for_nothing_but_its_secrets() {
     let config = accepted(&file("production.toml"));
-    for warning in &config.warnings {
-        assert!(warning.contains("this version does not act on it yet"), "{warning}");
-    }
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let names: Vec<&str> = config.policy.teams.keys().map(TeamId::as_str).collect();
     assert_eq!(names, ["ccaas", "idim", "oversight"]);
     assert!(matches!(config.azure.credential, Some(AzureCredential::ManagedIdentity { .. })));
+    let vault = |source: &SourceConfig| match &source.system {
+        System::KeyVault(vault) => Some(vault.vault_url.to_string()),
+        _ => None,
+    };
+    let vaults: Vec<String> = config.sources.iter().filter_map(vault).collect();
+    assert_eq!(vaults, ["https://kvlt-maxconf-test.vault.azure.net/", "https://kvlt-maxconf-prod.vault.azure.net/"]);
 }
 
 #[test]
@@ -128,6 +132,11 @@ fn the_demo_reaches_nothing_but_this_machine() {
         panic!("{:?}", config.sources)
     };
     assert_eq!(entra.graph_url.host_str(), Some("127.0.0.1"));
+    let System::KeyVault(vault) = &config.sources.iter().find(|source| source.name.as_str() == "vault").unwrap().system
+    else {
+        panic!("{:?}", config.sources)
+    };
+    assert_eq!(vault.vault_url.host_str(), Some("127.0.0.1"));
     let System::Digicert(account) =
         &config.sources.iter().find(|source| source.name.as_str() == "certcentral").unwrap().system
     else {

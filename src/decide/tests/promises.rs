@@ -1,115 +1,137 @@
 //! What holds for any world: checked on random ones, with a second, naive computation of what should have been told.
 
+mod year;
+
 use super::Life;
-use crate::decide::testing::{at, secret};
-use crate::decide::{Calendar, Code, Ledger, Span, Verdict, World, decide};
-use crate::domain::{Credential, CredentialId, Holder, Ident, NoticeKey, NoticeKind, Step, Successor, Text};
+use crate::decide::testing::at;
+use crate::decide::{Ledger, Verdict, World, decide};
+use crate::domain::{Credential, CredentialId, Family, NoticeKey, NoticeKind, Step, Successor, TeamId, Threshold};
 use crate::inventory::{Entry, Inventory};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::HashSet;
-use std::sync::Arc;
+use year::{START, any_year, hours};
 
-const START: &str = "2026-09-15T15:00:00Z"; // a year from here has changes of the clock in many zones
+const REMIND: [i32; 7] = [60, 30, 14, 7, 3, 1, 0];
 
-fn hours(n: i64) -> SignedDuration {
-    SignedDuration::from_hours(n)
-}
-
-prop_compose! {
-    /// A secret of one of a few holders and labels, beginning and ending anywhere around the simulated year.
-    fn any_secret()(
-        holder in 0..3u8, label in 0..2u8, key in 0..1000u32, start in -400..300i64, life in 1..500i64,
-        enabled in proptest::bool::weighted(0.9), endless in proptest::bool::weighted(0.05), known_start in proptest::bool::weighted(0.9),
-    ) -> Credential {
-        let begin = at(START) + hours(24 * start + i64::from(key % 24));
-        let name = format!("app{holder}");
-        Credential {
-            id: CredentialId::parse(&format!("entra:application:{name}:{key}")),
-            holder: Arc::new(Holder {
-                name: Text::clean(&name), id: Ident::new(&name), app_id: None, team_tags: Box::default(), enabled: true, owners: None,
-            }),
-            label: Text::clean(&format!("label{label}")),
-            not_before: known_start.then_some(begin),
-            expires_at: (!endless).then_some(begin + hours(24 * life)),
-            enabled,
-            ..secret("x", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")
-        }
-    }
-}
-
-/// A credential with the days on which it is created and deleted.
-fn any_lifetime() -> impl Strategy<Value = (Credential, i64, i64)> {
-    (any_secret(), -50..200i64, 20..400i64).prop_map(|(credential, from, length)| (credential, from, from + length))
-}
-
-#[derive(Debug, Clone)]
-struct Year {
-    secrets: Vec<(Credential, i64, i64)>,
-    /// Days on which the source does not answer.
-    outages: HashSet<i64>,
-    /// Days on which the watch does not run at all.
-    downtimes: HashSet<i64>,
-    rule: Successor,
-}
-
-fn any_year() -> impl Strategy<Value = Year> {
-    let days = || proptest::collection::hash_set(0..365i64, 0..60);
-    let rule = prop_oneof![Just(Successor::Label), Just(Successor::Holder), Just(Successor::None)];
-    (proptest::collection::vec(any_lifetime(), 1..8), days(), days(), rule).prop_map(
-        |(mut secrets, outages, downtimes, rule)| {
-            let mut seen = HashSet::new();
-            secrets.retain(|(credential, ..)| seen.insert(credential.id.clone()));
-            Year { secrets, outages, downtimes, rule }
-        },
-    )
-}
-
-impl Year {
-    fn present(&self, day: i64) -> Vec<Credential> {
-        self.secrets
-            .iter()
-            .filter(|(_, from, to)| (*from..*to).contains(&day))
-            .map(|(credential, ..)| credential.clone())
-            .collect()
-    }
-
-    /// Lives it, calling `after_run` after each run.
-    fn live(&self, mut after_run: impl FnMut(&Life, Timestamp, &[NoticeKey])) {
-        let mut life = Life::with_defaults();
-        life.policy.defaults.successor = self.rule;
-        for day in 0..365 {
-            if self.downtimes.contains(&day) {
-                continue;
-            }
-            let now = at(START) + hours(24 * day);
-            let outcome = if self.outages.contains(&day) { Err("503") } else { Ok(self.present(day)) };
-            let told: Vec<NoticeKey> = life.run(now, outcome).into_iter().map(|notice| notice.key).collect();
-            after_run(&life, now, &told);
-        }
-    }
-}
-
-/// The tightest threshold that `credential` has crossed, computed the slow and obvious way.
-fn tightest_crossed(life: &Life, credential: &Credential, now: Timestamp) -> Option<Timestamp> {
+/// When the tightest of `ladder` that applies was crossed on the way from `start` to `end`, computed the slow and obvious way.
+fn tightest(
+    life: &Life,
+    ladder: &[i32],
+    start: Option<Timestamp>,
+    end: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let zone = &life.policy.zone;
-    let end = credential.expires_at?;
-    if end < now {
-        return Some(end);
-    }
     let date = |instant: Timestamp| instant.to_zoned(zone.clone()).date();
-    let life_in_days = credential.not_before.map(|start| date(start).until(date(end)).unwrap().get_days());
-    [60, 30, 14, 7, 3, 1, 0]
-        .iter()
-        .filter(|days| life_in_days.is_none_or(|life| **days <= life))
-        .map(|days| (date(end) - jiff::Span::new().days(*days)).to_zoned(zone.clone()).unwrap().timestamp())
-        .filter(|crossing| *crossing <= now)
-        .max()
+    let days = start.map(|start| date(start).until(date(end)).unwrap().get_days());
+    let applies = ladder.iter().filter(|rung| days.is_none_or(|days| **rung <= days));
+    applies.map(|rung| before(life, end, *rung)).filter(|crossing| *crossing <= now).max()
 }
 
-fn is_alarm(verdict: &Verdict) -> bool {
-    matches!(verdict.code, Code::Due | Code::Noticed)
-        && verdict.rung().is_some_and(|rung| rung.kind != NoticeKind::Retiring)
+/// The beginning of the day that lies so many days before that of `end`.
+fn before(life: &Life, end: Timestamp, days: i32) -> Timestamp {
+    let zone = &life.policy.zone;
+    let date = end.to_zoned(zone.clone()).date() - jiff::Span::new().days(days);
+    date.to_zoned(zone.clone()).unwrap().timestamp()
+}
+
+/// The tightest threshold that `credential` has crossed.
+fn tightest_crossed(life: &Life, credential: &Credential, now: Timestamp) -> Option<Timestamp> {
+    let end = credential.expires_at?;
+    if end < now { Some(end) } else { tightest(life, &REMIND, credential.not_before, end, now) }
+}
+
+/// What a team was told of one family and has not been resolved since, in the order in which it was told.
+fn open<'a>(life: &'a Life, id: &CredentialId, team: &TeamId, family: Family) -> Vec<&'a NoticeKey> {
+    let mut open = Vec::new();
+    for key in life.ledger.of(id).iter().filter(|key| key.team == *team) {
+        if key.closes.contains(family) {
+            open.clear();
+        } else if key.kind.family() == Some(family) {
+            open.push(key);
+        }
+    }
+    open
+}
+
+/// Whether `team` has been told this kind at `crossing` or after it, of this end.
+fn heard(
+    life: &Life,
+    credential: &Credential,
+    team: &TeamId,
+    kind: NoticeKind,
+    end: Timestamp,
+    crossing: Timestamp,
+) -> bool {
+    let keys = open(life, &credential.id, team, kind.family().unwrap());
+    keys.iter().filter(|key| key.kind == kind && key.expires_at == credential.expires_at).any(|key| match key.step {
+        Step::Before(Threshold::Before(period)) => before(life, end, period.amount.cast_signed()) >= crossing,
+        Step::Expired(_) => true,
+        _ => false,
+    })
+}
+
+/// The others of its holder that are valid and could stand in for it.
+fn others<'a>(life: &'a Life, verdict: &Verdict, now: Timestamp) -> Vec<&'a Credential> {
+    let own = verdict.credential(&life.inventory);
+    let rule = verdict.treatment(&life.policy).successor;
+    let entries = life.inventory.entries().iter().filter(|entry| entry.missing_since.is_none());
+    let could = |other: &&Credential| {
+        other.id != own.id
+            && other.kind == own.kind
+            && other.holder.id == own.holder.id
+            && other.is_valid_at(now)
+            && (rule == Successor::Holder || (rule == Successor::Label && other.label == own.label))
+    };
+    entries.map(|entry| &*entry.credential).filter(could).collect()
+}
+
+/// Whether the directory's report says, recently, that it was used when another could have been, and recently.
+fn is_used(life: &Life, verdict: &Verdict, now: Timestamp) -> bool {
+    let own = verdict.credential(&life.inventory);
+    let ends_later = |other: &&Credential| other.expires_at.is_none_or(|end| end > own.expires_at.unwrap());
+    let covers = |other: &&Credential| other.not_before.is_some() && other.not_before >= own.not_before;
+    let covering = others(life, verdict, now).into_iter().filter(covers).filter(ends_later);
+    let since = covering.filter_map(|other| other.not_before).min();
+    let report = life.inventory.source(&own.source).and_then(|source| source.last_use.as_deref());
+    let known = report.and_then(|report| Some((report.of(own.id.key_id()?)?, report.read_at?)));
+    known.zip(since).is_some_and(|((last, read_at), since)| {
+        last >= since && read_at.duration_since(last) <= hours(168) && now.duration_since(read_at) <= hours(168)
+    })
+}
+
+/// The kind of notice that should stand in the ledger of each of its teams, of what end, and since which crossing.
+fn should_be_told(life: &Life, verdict: &Verdict, now: Timestamp) -> Option<(NoticeKind, Timestamp, Timestamp)> {
+    let entry = verdict.entry(&life.inventory);
+    let own = &*entry.credential;
+    if verdict.place.told_by.is_some() || !own.has_begun_at(now) {
+        return None;
+    }
+    if let Some(end) = own.expires_at {
+        if entry.first_seen.duration_since(end) > hours(24 * 30) {
+            return None;
+        }
+        let crossing = tightest_crossed(life, own, now);
+        if verdict.superseded_by.is_some() {
+            let runs = crossing.filter(|_| end >= now && is_used(life, verdict, now));
+            return Some((NoticeKind::StillInUse, end, runs?));
+        }
+        let kind = if end < now { NoticeKind::Expired } else { NoticeKind::Expiring };
+        if let Some(crossing) = crossing {
+            return Some((kind, end, crossing));
+        }
+    }
+    let (start, every) = (own.not_before?, verdict.treatment(&life.policy).rotate_every?);
+    let is_newest = own.is_valid_at(now) && others(life, verdict, now).iter().all(|other| !is_newer(other, own));
+    let end = before(life, start, -every.amount.cast_signed());
+    let crossing = tightest(life, &[14, 7, 0], Some(start), end, now).filter(|_| is_newest);
+    Some((NoticeKind::RotationDue, end, crossing?))
+}
+
+fn is_newer(other: &Credential, own: &Credential) -> bool {
+    let age = |one: &Credential| (one.not_before, one.expires_at.is_none(), one.expires_at, one.id.clone());
+    age(other) > age(own)
 }
 
 proptest! {
@@ -129,70 +151,64 @@ proptest! {
     #[test]
     fn nobody_is_left_in_silence_about_a_threshold_that_was_crossed(year in any_year()) {
         year.live(|life, now, _| {
-            let decision = life.decide(now);
-            let calendar = Calendar::new(&life.policy.zone, now);
-            for verdict in &decision.verdicts {
-                let entry = verdict.entry(&life.inventory);
-                let credential = &entry.credential;
-                let excused = verdict.superseded_by.is_some()
-                    || !credential.has_begun_at(now)
-                    || credential.expires_at.is_none_or(|end| entry.first_seen.duration_since(end) > hours(24 * 30));
-                let Some(crossing) = tightest_crossed(life, credential, now).filter(|_| !excused) else { continue };
-                let told = life.ledger.of(&credential.id).iter().any(|key| {
-                    key.expires_at == credential.expires_at
-                        && match key.step {
-                            Step::Before(threshold) => key.kind == NoticeKind::Expiring
-                                && calendar.crossing(threshold, Span::of_life(credential).unwrap()).is_some_and(|told| told >= crossing),
-                            Step::Expired(_) => true,
-                            _ => false,
-                        }
-                });
-                assert!(told, "{now}: nobody heard of {:?}, crossed at {crossing}", credential.id);
+            for verdict in &life.decide(now).verdicts {
+                let Some((kind, end, crossing)) = should_be_told(life, verdict, now) else { continue };
+                let credential = verdict.credential(&life.inventory);
+                for team in verdict.teams.iter() {
+                    assert!(
+                        heard(life, credential, team, kind, end, crossing),
+                        "{now}: {team} did not hear {kind} of {:?}, crossed at {crossing}", credential.id
+                    );
+                }
             }
         });
     }
 
     #[test]
-    fn every_credential_that_is_there_has_exactly_one_verdict(year in any_year()) {
+    fn every_credential_that_is_there_has_exactly_one_verdict_and_every_holder_one_state(year in any_year()) {
         year.live(|life, now, _| {
             let decision = life.decide(now);
             let judged: Vec<usize> = decision.verdicts.iter().map(|verdict| verdict.entry).collect();
             let there: Vec<usize> = (0..life.inventory.entries().len())
                 .filter(|index| life.inventory.entries()[*index].missing_since.is_none()).collect();
             assert_eq!(judged, there);
+            let held: Vec<usize> = decision.holders.iter().flat_map(|holder| holder.verdicts.clone()).collect();
+            assert_eq!(held, (0..decision.verdicts.len()).collect::<Vec<_>>());
         });
     }
 
     #[test]
     fn a_failed_source_changes_no_verdict(year in any_year(), day in 0..365i64) {
-        let mut life = Life::with_defaults();
-        life.policy.defaults.successor = year.rule;
+        let mut life = year.life();
         let now = at(START) + hours(24 * day);
-        life.poll(now, Ok(year.present(day)));
+        life.poll_all(now, year.read(day));
         let later = now + hours(5);
-        let before: Vec<String> = life.decide(later).verdicts.iter().map(|verdict| format!("{verdict:?}")).collect();
-        life.poll(later, Err("503"));
-        let decision = life.decide(later);
-        let after: Vec<String> = decision.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect();
-        prop_assert_eq!(before, after);
+        let said = |life: &Life| {
+            let decision = life.decide(later);
+            format!("{:?} {:?}", decision.verdicts, decision.holders)
+        };
+        let before = said(&life);
+        let failed = ["entra", "vault"].map(|source| super::reading(source, later, Err("503")));
+        life.poll_all(later, failed.into());
+        prop_assert_eq!(before, said(&life));
     }
 
     #[test]
     fn the_order_in_which_things_are_read_changes_nothing(year in any_year(), day in 0..365i64, seed in any::<u64>()) {
+        let mut life = year.life();
         let now = at(START) + hours(24 * day);
-        let entries: Vec<Entry> = year.present(day).into_iter()
-            .map(|credential| Entry { credential: Arc::new(credential), first_seen: at(START), trouble_since: None, missing_since: None }).collect();
+        life.poll_all(now, year.read(day));
+        let entries: Vec<Entry> = life.inventory.entries().to_vec();
         let mut shuffled = entries.clone();
         let length = shuffled.len().max(1) as u64;
         for index in 0..shuffled.len() {
             shuffled.swap(index, (seed.rotate_left(index as u32 * 7) % length) as usize);
         }
-        let life = Life::with_defaults();
         let told = |entries: Vec<Entry>| {
-            let inventory = Inventory::new(entries, Vec::new());
+            let inventory = Inventory::new(entries, life.inventory.sources().to_vec());
             let world = World { inventory: &inventory, policy: &life.policy, ledger: &Ledger::default(), foreseen_from: None };
             let decision = decide(&world, now);
-            format!("{:?} {:?}", decision.verdicts, decision.notices)
+            format!("{:?} {:?} {:?}", decision.verdicts, decision.holders, decision.notices)
         };
         prop_assert_eq!(told(entries), told(shuffled));
     }
@@ -202,13 +218,36 @@ proptest! {
         year.live(|life, now, _| {
             let decision = life.decide(now);
             for entry in life.inventory.entries() {
-                let told = life.ledger.of(&entry.credential.id);
-                let resolved = told.iter().filter(|key| key.kind == NoticeKind::Resolved).map(|key| key.episode + 1).max().unwrap_or(0);
-                let open_alarm = told.iter().any(|key| key.episode >= resolved
-                    && matches!(key.kind, NoticeKind::Expiring | NoticeKind::Expired));
                 let verdict = decision.verdicts.iter().find(|verdict| verdict.entry(&life.inventory) == entry);
-                assert_eq!(open_alarm, verdict.is_some_and(is_alarm), "{now}: {:?}", entry.credential.id);
+                for team in ["ccaas", "owner", "oversight"].map(TeamId::new) {
+                    check_open_alarms(life, entry, verdict, &team, now);
+                }
             }
         });
     }
+}
+
+/// Make sure that what `team` takes for true is.
+fn check_open_alarms(life: &Life, entry: &Entry, verdict: Option<&Verdict>, team: &TeamId, now: Timestamp) {
+    let id = &entry.credential.id;
+    let told = |kind: NoticeKind| open(life, id, team, kind.family().unwrap()).iter().any(|key| key.kind == kind);
+    let alarmed = told(NoticeKind::Expiring) || told(NoticeKind::Expired);
+    let Some(verdict) = verdict else {
+        assert!(!alarmed && !told(NoticeKind::RotationDue) && !told(NoticeKind::DateMismatch), "{now}: {id:?} is gone");
+        return;
+    };
+    let is = |kind| verdict.rung().is_some_and(|rung| rung.kind == kind);
+    // What the directory's credential tells by now is true all the same.
+    let running_out = is(NoticeKind::Expiring) || is(NoticeKind::Expired) || verdict.place.told_by.is_some();
+    assert!(!alarmed || running_out, "{now}: {team} still takes {id:?} for running out");
+    let replaced = verdict.superseded_by.is_some()
+        || (entry.credential.is_valid_at(now)
+            && others(life, verdict, now).iter().any(|other| is_newer(other, &entry.credential)));
+    assert!(!told(NoticeKind::RotationDue) || !replaced, "{now}: {team} still waits for {id:?} to be replaced");
+    let idle = verdict.place.old_use == crate::decide::usage::OldUse::Idle && !entry.credential.has_ended_at(now);
+    assert!(!told(NoticeKind::StillInUse) || !idle, "{now}: {team} still takes {id:?} for used");
+    let differs = verdict.conditions.iter().any(|condition| condition.kind == NoticeKind::DateMismatch);
+    let unread = verdict.place.compared == crate::decide::judge::Compared::Unread;
+    assert!(!told(NoticeKind::DateMismatch) || differs || unread, "{now}: {team} still takes {id:?} for another's");
+    assert!(!differs || told(NoticeKind::DateMismatch) || !verdict.teams.contains(team), "{now}: {team} missed {id:?}");
 }

@@ -53,6 +53,25 @@ async fn the_mission_has_every_situation_in_it() {
     assert_eq!(saml["keyCredentials"].as_array().unwrap().len(), 4);
 }
 
+#[tokio::test]
+async fn the_mission_shows_who_still_uses_what_and_owners_of_each_sort() {
+    let visitor = Visitor::of(scenario::mission(noon()), Options::default()).await;
+    let (rows, _) = visitor.listing("/beta/reports/appCredentialSignInActivities").await;
+    let days = |row: &Value| {
+        let used: Timestamp = row["signInActivity"]["lastSignInDateTime"].as_str().unwrap().parse().unwrap();
+        (noon() - used).total(jiff::Unit::Hour).unwrap() as i64 / 24
+    };
+    let used_by = |app_id: &str| rows.iter().filter(|row| row["appId"] == app_id).map(days).collect::<Vec<_>>();
+    assert_eq!(used_by(scenario::PEXIP_PROD).len(), 1);
+    assert_eq!((used_by(scenario::API_EDGE).len(), used_by(scenario::API_TEST)), (1, vec![31, 0]));
+    let (applications, _) = visitor.listing("/v1.0/applications").await;
+    for (wanted, owners) in [(scenario::PEXIP_PROD, 2), (scenario::API_PROD, 1), ("orphan-report-export", 0)] {
+        let is = |object: &&Value| object["appId"] == wanted || object["displayName"] == wanted;
+        let id = applications.iter().find(is).unwrap()["id"].as_str().unwrap();
+        assert_eq!(visitor.listing(&format!("/v1.0/applications/{id}/owners")).await.0.len(), owners, "{wanted}");
+    }
+}
+
 #[test]
 fn the_ends_of_time_are_no_reason_to_fall_over() {
     for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {

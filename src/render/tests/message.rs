@@ -69,7 +69,7 @@ fn a_notice_that_two_teams_of_an_address_get_has_one_header() {
 
 #[test]
 fn a_summary_carries_no_notice() {
-    let letter = summary(&stationery(), &ccaas(), &[], &[], &[], now());
+    let letter = crate::render::summary(&stationery(), &ccaas(), &Summary::default(), now());
     assert!(!raw(&letter, &[]).contains("X-Expiry-Watch-Notice"));
 }
 

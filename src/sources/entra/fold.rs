@@ -3,7 +3,8 @@
 //! Owns what counts as one credential and what is left out. Pure: knows nothing of requests and pages.
 
 use super::known::Known;
-use super::page::{Key, Object, PageError, read};
+use super::owners::Book;
+use super::page::{Key, Object, PageError, Written, read};
 use crate::domain::{Credential, CredentialId, DirectoryObject, Holder, Ident, Kind, SourceName, Text};
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
@@ -18,12 +19,20 @@ pub(super) struct Fold {
     object: DirectoryObject,
     now: Timestamp,
     known: Arc<Known>,
+    /// Who owns what, where that is asked for.
+    book: Option<Book>,
     pub credentials: Vec<Arc<Credential>>,
 }
 
 impl Fold {
-    pub fn new(source: &SourceName, object: DirectoryObject, now: Timestamp, known: Arc<Known>) -> Self {
-        Self { source: source.clone(), object, now, known, credentials: Vec::new() }
+    pub fn new(
+        source: &SourceName,
+        object: DirectoryObject,
+        now: Timestamp,
+        known: Arc<Known>,
+        book: Option<Book>,
+    ) -> Self {
+        Self { source: source.clone(), object, now, known, book, credentials: Vec::new() }
     }
 
     /// Adds a page's credentials and gives the link to the next page.
@@ -41,7 +50,9 @@ impl Fold {
         }
         let first = self.credentials.len();
         self.credentials.reserve(passwords.len() + keys.len());
-        let holder = Arc::new(holder(object)?);
+        let mut holder = holder(object)?;
+        holder.owners = self.book.as_ref().and_then(|book| book.of(self.object, &holder.id));
+        let holder = Arc::new(holder);
         let signing: Vec<&Key<'_>> = keys.iter().filter(|key| has_usage(key, "Sign")).collect();
         for key in passwords.iter().filter(|key| !signing.iter().any(|sign| is_password_of(key, sign))) {
             self.add(&holder, Kind::ClientSecret, key, false)?;
@@ -118,7 +129,12 @@ fn holder(object: &Object<'_>) -> Result<Holder, String> {
 
 fn team_tags(object: &Object<'_>) -> Box<[Box<str>]> {
     let tags = object.tags.iter().flatten().flatten();
-    let teams = tags.filter_map(|tag| tag.strip_prefix("team:")).map(Text::clean).filter(|team| !team.is_empty());
+    let named = |tag: &'_ Written<'_>| -> Option<Text> {
+        // Tags are typed by hand, and nothing in a portal tells `Team:` from `team:`.
+        let (prefix, team) = tag.split_at_checked("team:".len())?;
+        Some(Text::clean(team)).filter(|team| prefix.eq_ignore_ascii_case("team:") && !team.is_empty())
+    };
+    let teams = tags.filter_map(named);
     teams.map(|team| team.as_str().into()).collect()
 }
 
@@ -180,7 +196,7 @@ mod tests {
 
     fn fold(object: DirectoryObject, body: &str) -> Result<Vec<Arc<Credential>>, PageError> {
         let known = Arc::default();
-        let mut fold = Fold::new(&SourceName::new("entra"), object, NOW.parse().unwrap(), known);
+        let mut fold = Fold::new(&SourceName::new("entra"), object, NOW.parse().unwrap(), known, None);
         fold.page(body.as_bytes())?;
         Ok(fold.credentials)
     }
@@ -310,6 +326,13 @@ mod tests {
         assert_eq!(&*read[0].holder.team_tags, ["ops".into()]);
         assert_eq!(read[0].label.as_str(), "[2Jlabel");
         assert_eq!(read[0].id.to_string(), "entra:service_principal:o:k X_ y");
+    }
+
+    #[test]
+    fn a_team_tag_counts_however_it_is_spelt_and_the_name_stays_as_written() {
+        let tags = r#""tags":["Team:ccaas","TEAM: Net","team:idim","steam:x","teams:y","é","tea"]"#;
+        let read = principal(&format!(r#"{tags},"passwordCredentials":[{{"keyId":"k"}}]"#));
+        assert_eq!(&*read[0].holder.team_tags, ["ccaas".into(), "Net".into(), "idim".into()]);
     }
 
     #[test]

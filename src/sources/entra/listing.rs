@@ -1,15 +1,15 @@
 //! Turning the pages of one collection until the last one.
 //!
 //! The next page is asked for while the one before is parsed, on a thread of its own, so that neither waits for the other. Owns
-//! what keeps a listing whole: no page is skipped, none is asked for twice without reason, and no link leads elsewhere.
+//! what keeps a listing whole: no page is skipped, and none is asked for twice without reason.
 
 use super::fold::Fold;
 use super::page::{PageError, early_link};
+use super::trail::Trail;
 use super::workbench::Workbench;
 use crate::domain::Credential;
 use crate::sources::ReadError;
-use crate::sources::http::{Http, Refusal, Waiting};
-use std::collections::HashSet;
+use crate::sources::http::{Http, Waiting};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use url::Url;
@@ -30,14 +30,14 @@ pub(super) async fn read(
     let mut returns = 0;
     loop {
         let what = trail.what();
-        if trail.passed.len() >= graph.limits.pages {
+        if trail.passed() >= graph.limits.pages {
             return Err(ReadError::new(&format!(
                 "{what}: the listing does not end; {} pages were read",
                 graph.limits.pages
             )));
         }
         let buffer = std::mem::take(&mut parser.spare);
-        let answer = match graph.get(&trail.next, &what, &mut waiting, buffer).await {
+        let answer = match graph.get(trail.next(), &what, &mut waiting, buffer).await {
             Ok(answer) => answer,
             Err(refusal) if returns < RETURNS && trail.go_back(&refusal) => {
                 returns += 1;
@@ -55,63 +55,6 @@ pub(super) async fn read(
             },
         };
         trail.follow(&link, answer.retried).map_err(|why| ReadError::new(&format!("{what}: {why}")))?;
-    }
-}
-
-/// The way through a listing.
-struct Trail {
-    first: Url,
-    /// The page to ask for now.
-    next: Url,
-    /// The pages that were read, in order, and whether it took more than one try.
-    passed: Vec<(Url, bool)>,
-    seen: HashSet<String>,
-}
-
-impl Trail {
-    fn new(first: Url) -> Self {
-        Self { next: first.clone(), seen: HashSet::from([first.to_string()]), first, passed: Vec::new() }
-    }
-
-    /// Names the request for people; without the query, which holds Graph's page token.
-    fn what(&self) -> String {
-        format!("GET {} page {}", self.first.path(), self.passed.len() + 1)
-    }
-
-    /// Steps on to `link`, if it stays with the host that may have the token and has not been there before.
-    fn follow(&mut self, link: &str, retried: bool) -> Result<(), &'static str> {
-        let next = Url::parse(link).map_err(|_| "the link to the next page is not a URL")?;
-        let plain = next.username().is_empty() && next.password().is_none();
-        if next.origin() != self.first.origin() || !plain {
-            return Err("the link to the next page leads to another host; refused, the token was not sent there");
-        }
-        if !self.seen.insert(next.to_string()) {
-            return Err("the link to the next page leads back to one that was read: the listing runs in a circle");
-        }
-        self.passed.push((std::mem::replace(&mut self.next, next), retried));
-        Ok(())
-    }
-
-    /// Where Graph does not know the page any more: back to the start if the token has aged, and if the link came out of a retried
-    /// request, to that request, as it is documented. What is read twice by this counts once in the end.
-    fn go_back(&mut self, refusal: &Refusal) -> bool {
-        let gone = match refusal.code.as_str() {
-            "Directory_ExpiredPageToken" => self.passed.len(),
-            "DirectoryPageTokenNotFoundException" => {
-                let retried = self.passed.iter().rev().take_while(|(_, retried)| *retried).count();
-                if retried == 0 { self.passed.len() } else { retried }
-            }
-            _ => return false,
-        };
-        let left = self.passed.len() - gone;
-        self.seen.clear();
-        if gone > 0 {
-            self.next = self.passed[left].0.clone();
-            self.passed.truncate(left);
-        }
-        self.seen.extend(self.passed.iter().map(|(url, _)| url.to_string()));
-        self.seen.insert(self.next.to_string());
-        true
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Key<'a> {
 /// Text of the page, borrowed where nothing in it is escaped. Read as bytes, since a lone surrogate (`\ud83d`) in one display
 /// name must not make the whole page unreadable: it becomes U+FFFD.
 #[derive(PartialEq, Eq)]
-pub(super) struct Written<'a>(Cow<'a, str>);
+pub(in crate::sources) struct Written<'a>(Cow<'a, str>);
 
 impl std::ops::Deref for Written<'_> {
     type Target = str;
@@ -129,7 +129,7 @@ pub(super) fn early_link(body: &[u8]) -> Option<String> {
 }
 
 /// serde's messages may quote what they found; what was found may be a secret.
-fn without_quotes(error: &serde_json::Error) -> String {
+pub(in crate::sources) fn without_quotes(error: &serde_json::Error) -> String {
     let kind = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
         serde_json::error::Category::Data => "a value is not of the documented shape",

@@ -34,9 +34,15 @@ impl Tenant {
         let script = move |ask: &Ask| if ask.path().ends_with("/token") { token(ask) } else { graph(ask) };
         let server = Server::start(script).await;
         let (clock, manual) = clock();
-        let config = EntraConfig { graph_url: server.url.clone(), applications, service_principals };
+        let config = EntraConfig {
+            graph_url: server.url.clone(),
+            applications,
+            service_principals,
+            last_use: false,
+            owners: false,
+        };
         let tokens = tokens(&server, &clock);
-        let entra = Entra::with(&SourceName::new("entra"), &config, tokens, &clock, limits).unwrap();
+        let entra = Entra::with(&SourceName::new("entra"), &config, (tokens, Cloud::Public), &clock, limits).unwrap();
         Self { server, entra, clock: manual }
     }
 
@@ -335,7 +341,7 @@ async fn nobody_listening_is_told_after_the_tries() {
     let time = Clock::Manual(tenant.clock.clone());
     let name = SourceName::new("entra");
     let tokens = tokens(&tenant.server, &time);
-    let entra = Entra::with(&name, &config, tokens, &time, Limits::default()).unwrap();
+    let entra = Entra::with(&name, &config, (tokens, Cloud::Public), &time, Limits::default()).unwrap();
     let error = entra.read(Patience::SHORT, tenant.clock.now()).await.unwrap_err().to_string();
     assert!(error.contains("page 1: no connection (Connection refused"), "{error}");
 }
@@ -434,15 +440,22 @@ async fn an_unreachable_sign_in_is_tried_like_a_request_and_a_refused_one_is_not
         Server::start(move |ask| if ask.path().ends_with("/token") { script(ask) } else { page(ask, "k1", None) })
             .await;
     let (time, manual) = clock();
-    let config = EntraConfig { graph_url: server.url.clone(), applications: true, service_principals: false };
+    let config = EntraConfig {
+        graph_url: server.url.clone(),
+        applications: true,
+        service_principals: false,
+        last_use: false,
+        owners: false,
+    };
     let name = SourceName::new("entra");
-    let entra = Entra::with(&name, &config, tokens(&server, &time), &time, Limits::default()).unwrap();
+    let entra = Entra::with(&name, &config, (tokens(&server, &time), Cloud::Public), &time, Limits::default()).unwrap();
     assert_eq!(entra.read(Patience::SHORT, manual.now()).await.unwrap().len(), 1);
     assert_eq!(server.asked("/token").len(), 2);
 
     let refusing =
         Server::start(|_| refuse(400, r#"{"error_description":"AADSTS90002: Tenant 'contoso' not found."}"#)).await;
-    let entra = Entra::with(&name, &config, tokens(&refusing, &time), &time, Limits::default()).unwrap();
+    let entra =
+        Entra::with(&name, &config, (tokens(&refusing, &time), Cloud::Public), &time, Limits::default()).unwrap();
     let error = entra.read(Patience::SHORT, manual.now()).await.unwrap_err().to_string();
     let said = "signing in (client_secret at 127.0.0.1): 400 AADSTS90002: Tenant 'contoso' not found.";
     assert_eq!(error, format!("GET /v1.0/applications page 1: {said}"));
