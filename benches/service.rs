@@ -69,6 +69,11 @@ fn status_page() {
     let report = get(&service.address, "/api/v1/credentials", "").unwrap();
     let report = String::from_utf8_lossy(&report);
     let credentials = report.matches("\"days_left\":").count();
+    println!(
+        "{credentials} credentials: start, first poll and a forecast of 90 days: {:.2} s of the processor; resident {:.1} MB",
+        service.processor(),
+        service.memory("VmRSS")
+    );
     let id = report.split_once("\"id\":\"").and_then(|(_, rest)| rest.split('"').next()).unwrap();
     for (what, path) in [
         ("/", "/".to_owned()),

@@ -11,6 +11,7 @@
 mod archivist;
 mod conductor;
 mod heartbeat;
+mod outlook;
 mod postman;
 mod server;
 

@@ -90,7 +90,7 @@ pub struct Observed {
     view: RwLock<Arc<View>>,
     outbox: RwLock<Outbox>,
     pulse: RwLock<Pulse>,
-    /// `None` until it has been worked out.
+    /// `None` where it has not been worked out.
     forecast: RwLock<Option<Arc<[ForecastRow]>>>,
 }
 
@@ -132,13 +132,13 @@ impl Observed {
         change(&mut self.pulse.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What will be sent next, in order; `None` while nobody has worked it out.
+    /// What will be sent next, in order; `None` where nobody has worked it out.
     #[must_use]
     pub fn forecast(&self) -> Option<Arc<[ForecastRow]>> {
         self.forecast.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn show_forecast(&self, rows: Vec<ForecastRow>) {
-        *self.forecast.write().unwrap_or_else(PoisonError::into_inner) = Some(rows.into());
+    pub fn show_forecast(&self, rows: Option<Vec<ForecastRow>>) {
+        *self.forecast.write().unwrap_or_else(PoisonError::into_inner) = rows.map(Arc::from);
     }
 }

@@ -14,7 +14,7 @@ const WHOLE = ["status", "credential", "hostile"];
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /// What a page has to say, the hostile name as its own text.
 const EXPECTED = {
-  status: ["What runs out next", "Needs attention", "Sources", "carrier-status-export", "<img src=x onerror=alert(1)>"],
+  status: ["What runs out next", "Needs attention", "What will be sent in the next 90 days", "Sources", "carrier-status-export", "<img src=x onerror=alert(1)>"],
   expired: ["Told ccaas", "expired", "1 message delivered", "First seen by this watch"],
   hostile: ["<img src=x onerror=alert(1)>", "<script>alert(2)</script>"],
   nothing: ["Nothing matches."],
@@ -100,7 +100,9 @@ async function look(browser, name, path, light, [size, width]) {
   for (const words of EXPECTED[name] ?? []) if (!text.includes(words)) note(`does not say: ${words}`);
   if (pictures && ["status", "credential", "superseded"].includes(name)) {
     await page.screenshot({ path: join(pictures, `${name}-${light}-${size}.png`) });
-    await page.screenshot({ path: join(pictures, `${name}-${light}-${size}-whole.png`), fullPage: true });
+    // A page on a telephone is long; its beginning says enough.
+    const part = size === "phone" ? { clip: { x: 0, y: 0, width, height: 1400 }, captureBeyondViewport: true } : { fullPage: true };
+    await page.screenshot({ path: join(pictures, `${name}-${light}-${size}-whole.png`), ...part });
   }
   const stretched = await page.evaluate(() => {
     for (const name of document.querySelectorAll(".holder, h1 bdi, .who bdi, td small, dd bdi")) name.textContent = "W".repeat(256);

@@ -13,7 +13,7 @@ const DAYS: i64 = 90;
 
 /// How many are seen at once, and how many at all.
 const OPEN: usize = 12;
-const MOST: usize = 300;
+const MOST: usize = 150;
 
 /// One fact, to one or several teams.
 struct Fact<'a> {
@@ -67,7 +67,7 @@ fn facts<'a>(scene: &Scene<'_>, filter: &Filter, rows: &'a [ForecastRow]) -> Vec
 
 fn table(scene: &Scene<'_>, facts: &[Fact<'_>]) -> Markup {
     html! {
-        table class="cards" {
+        table class="cards forecast" {
             thead { tr {
                 th scope="col" { "When" } th scope="col" { "Notice" } th scope="col" { "Credential" } th scope="col" { "To" }
                 th scope="col" { "Why" }
