@@ -1,7 +1,7 @@
 //! The service as it is shipped: how soon it is healthy, how much memory it takes, how fast it serves its metrics.
 //!
-//! `cargo bench --bench service -- [dozen | credentials]`. Starts the release binary with `run` against the simulated tenant; once
-//! with the mission's dozen credentials, once with 100,000.
+//! `cargo bench --bench service -- [dozen | page | credentials]`. Starts the release binary with `run` against the simulated tenant;
+//! once with the mission's dozen credentials, once with 10,000 for the status page, once with 100,000.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first fault")]
 
@@ -22,15 +22,18 @@ const IDLE: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(3);
 /// So many generated applications hold this many credentials.
 const LARGE: (u32, u32) = (65_217, 100_000);
+const MEDIUM: u32 = 6_522;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.first().map(String::as_str) {
         Some("serve") => tenant::serve(&arguments),
         Some("dozen") => dozen(),
+        Some("page") => status_page(),
         Some("credentials") => hundred_thousand(),
         _ => {
             dozen();
+            status_page();
             hundred_thousand();
         }
     }
@@ -54,6 +57,48 @@ fn dozen() {
     }
     println!("a dozen credentials: from the start to 200 on /health, median of {STARTS}: {:.0} ms", median(starts));
     println!("a dozen credentials: resident when idle for {} s: {:.1} MB", IDLE.as_secs(), median(idle));
+}
+
+/// The status page and the pages of single credentials, over the wire, as a browser asks for them and as curl does.
+fn status_page() {
+    let mut place = Place::start(MEDIUM, Duration::ZERO, true);
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&place, folder.path());
+    service.wait_for_poll("", &mut place);
+    pause(SETTLE);
+    let report = get(&service.address, "/api/v1/credentials", "").unwrap();
+    let report = String::from_utf8_lossy(&report);
+    let credentials = report.matches("\"days_left\":").count();
+    println!(
+        "{credentials} credentials: start, first poll and a forecast of 90 days: {:.2} s of the processor; resident {:.1} MB",
+        service.processor(),
+        service.memory("VmRSS")
+    );
+    let id = report.split_once("\"id\":\"").and_then(|(_, rest)| rest.split('"').next()).unwrap();
+    for (what, path) in [
+        ("/", "/".to_owned()),
+        ("/ with a search", "/?q=7&team=team0&status=valid".to_owned()),
+        ("/, the last page", "/?page=9999".to_owned()),
+        ("/credential", format!("/credential?id={id}")),
+    ] {
+        for (how, header) in [("gzipped", "accept-encoding: gzip\r\n"), ("plain", "")] {
+            let before = service.processor();
+            let answers: Vec<(f64, usize)> = (0..REQUESTS)
+                .map(|_| {
+                    let started = Instant::now();
+                    let answer = get(&service.address, &path, header).unwrap();
+                    assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
+                    (started.elapsed().as_secs_f64() * 1e3, answer.len())
+                })
+                .collect();
+            let busy = (service.processor() - before) * 1e3 / REQUESTS as f64;
+            println!(
+                "{credentials} credentials: {what} {how}, {:.1} KB: median of {REQUESTS} requests {:.1} ms ({busy:.0} ms of the processor)",
+                answers[0].1 as f64 / 1e3,
+                median(answers.iter().map(|answer| answer.0).collect())
+            );
+        }
+    }
 }
 
 fn hundred_thousand() {

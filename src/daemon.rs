@@ -4,11 +4,14 @@
 //!   heartbeat ──1 s──┬─> conductor   what is due by the schedule: poll, tell, summarise (one after another: nothing overlaps itself)
 //!                    ├─> postman     what waits in the outbox, one message at a time
 //!                    └─> leadership  renews the lease that lets this process tell and deliver
+//!   a request ─────────> archivist   what was told about one credential
 //! ```
 //! The loops share the store and one observable state, nothing else. Each step is a function that tests call without a loop.
 
+mod archivist;
 mod conductor;
 mod heartbeat;
+mod outlook;
 mod postman;
 mod server;
 
@@ -22,7 +25,7 @@ use crate::decide::Ledger;
 use crate::deliver::{Postman, Transport};
 use crate::domain::Text;
 use crate::inventory::Inventory;
-use crate::observe::Observed;
+use crate::observe::{Archive, Observed};
 use crate::sources::Source;
 use crate::store::{Owner, Store};
 use crate::web;
@@ -102,8 +105,10 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     let observed = Arc::new(Observed::new(cycle.view(told)));
 
     let (stopping, stopped) = watch::channel(false);
+    let (archive, enquiries) = Archive::new();
     let app = web::App {
         observed: observed.clone(),
+        archive,
         metrics: metrics.clone(),
         clock: clock.clone(),
         version: env!("CARGO_PKG_VERSION"),
@@ -126,6 +131,7 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     let mut tasks = [
         tokio::spawn(leadership.clone().run(beats.ticks(), stopped.clone())),
         on_a_thread(conductor.run(beats.ticks(), stopped.clone())),
+        tokio::spawn(archivist::run(enquiries, store.clone())),
     ];
     let mut delivery = None;
     if let (Some(mail), Some(transport)) = (mail, transport) {

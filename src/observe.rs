@@ -2,8 +2,12 @@
 //!
 //! Owns no decision: what it shows was decided elsewhere. Readers get a consistent picture without waiting for a poll.
 
+mod history;
+
+pub use history::{Archive, Enquiries, Enquiry, History, Told};
+
 use crate::decide::{HolderState, Verdict};
-use crate::domain::{Policy, Text};
+use crate::domain::{CredentialId, NoticeKind, Policy, Step, TeamId, Text};
 use crate::inventory::Inventory;
 use jiff::Timestamp;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +21,20 @@ pub struct View {
     /// One for each credential that is there, in the inventory's order.
     pub verdicts: Vec<Verdict>,
     pub holders: Vec<HolderState>,
+}
+
+/// A notice that will be sent if nobody acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForecastRow {
+    pub at: Timestamp,
+    pub kind: NoticeKind,
+    pub step: Step,
+    /// The credential, or `source:<name>`.
+    pub credential: CredentialId,
+    pub holder: Text,
+    pub label: Text,
+    pub team: TeamId,
+    pub reason: String,
 }
 
 /// What waits to be delivered, and what could not be.
@@ -72,12 +90,19 @@ pub struct Observed {
     view: RwLock<Arc<View>>,
     outbox: RwLock<Outbox>,
     pulse: RwLock<Pulse>,
+    /// `None` where it has not been worked out.
+    forecast: RwLock<Option<Arc<[ForecastRow]>>>,
 }
 
 impl Observed {
     #[must_use]
     pub fn new(view: View) -> Self {
-        Self { view: RwLock::new(Arc::new(view)), outbox: RwLock::default(), pulse: RwLock::default() }
+        Self {
+            view: RwLock::new(Arc::new(view)),
+            outbox: RwLock::default(),
+            pulse: RwLock::default(),
+            forecast: RwLock::default(),
+        }
     }
 
     #[must_use]
@@ -105,5 +130,15 @@ impl Observed {
 
     pub fn beat(&self, change: impl FnOnce(&mut Pulse)) {
         change(&mut self.pulse.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What will be sent next, in order; `None` where nobody has worked it out.
+    #[must_use]
+    pub fn forecast(&self) -> Option<Arc<[ForecastRow]>> {
+        self.forecast.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn show_forecast(&self, rows: Option<Vec<ForecastRow>>) {
+        *self.forecast.write().unwrap_or_else(PoisonError::into_inner) = rows.map(Arc::from);
     }
 }

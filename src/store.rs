@@ -4,6 +4,7 @@
 //! before it or after it. Leases are columns, never locks of the file system, so that the same statements serve several replicas on
 //! one server. Refuses to know what is due or how mail is sent.
 
+mod history;
 mod inventory;
 mod leases;
 mod messages;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use history::{HistoryRows, NoticeRow};
 pub use leases::Owner;
 pub use messages::{MessageRow, OutboxRows, Pick};
 

@@ -1,7 +1,7 @@
 //! What the service answers over HTTP: health, metrics, the report, and a page to read.
 //!
-//! Reads the observed state and nothing else: no request waits for a poll, starts one, or changes anything. Only GET and HEAD are
-//! answered. Knows no store and no source.
+//! Reads the observed state, and asks the archive what was told about a credential: no request waits for a poll, starts one, or
+//! changes anything. Only GET and HEAD are answered. Knows no store and no source.
 
 mod access;
 mod body;
@@ -19,7 +19,7 @@ pub use metrics::{Channel, Metrics, Outcome};
 
 use crate::clock::Clock;
 use crate::config::Secret;
-use crate::observe::Observed;
+use crate::observe::{Archive, Observed};
 use crate::report;
 use axum::Router;
 use axum::body::Bytes;
@@ -33,6 +33,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct App {
     pub observed: Arc<Observed>,
+    /// Who knows what was told.
+    pub archive: Archive,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub version: &'static str,
@@ -49,6 +51,10 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     Router::new()
         .route("/", get(page::page))
+        .route("/credential", get(page::credential))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .route("/page.svg", get(page::icon))
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/metrics", get(metrics::metrics))

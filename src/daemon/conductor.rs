@@ -1,9 +1,11 @@
 //! What is due by the schedule, one thing after another.
 
 use super::heartbeat::Ticks;
+use super::outlook;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::cycle::{Cycle, CycleError, Polled, Tell};
+use crate::decide::Ledger;
 use crate::domain::Text;
 use crate::observe::Observed;
 use crate::schedule::Cron;
@@ -13,7 +15,7 @@ use crate::web::Metrics;
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, warn};
 
 /// Turns the crank of a [`Cycle`] when its time has come.
 pub struct Conductor {
@@ -138,11 +140,28 @@ impl Conductor {
 
     /// Shows what is known now, with what has been told by now.
     async fn show(&self) -> Result<(), CycleError> {
-        let view = self.cycle.view(self.store.told().await?.into_iter().collect());
+        let ledger: Ledger = self.store.told().await?.into_iter().collect();
+        let view = self.cycle.view(ledger.clone());
         self.observed.show(view);
+        self.foresee(&ledger).await?;
         let (metrics, view) = (self.metrics.clone(), self.observed.view());
         // A large inventory takes a while to compress; meanwhile the loops go on, and the view is served as it is.
         tokio::task::spawn_blocking(move || metrics.render(&view));
+        Ok(())
+    }
+
+    /// Shows what will be told next, where that is not too much to foresee; the page goes without, then.
+    async fn foresee(&self, ledger: &Ledger) -> Result<(), CycleError> {
+        let view = self.observed.view();
+        let mut rows = None;
+        if view.verdicts.len() <= outlook::MOST_CREDENTIALS {
+            let notified = self.store.last_run("notify").await?;
+            match self.cycle.foresee(ledger, &self.schedule, notified, view.at, outlook::DAYS) {
+                Ok(forecast) => rows = Some(outlook::rows(&view, forecast)),
+                Err(error) => warn!(%error, "the days to come cannot be foreseen; the status page goes without"),
+            }
+        }
+        self.observed.show_forecast(rows);
         Ok(())
     }
 

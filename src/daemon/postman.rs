@@ -124,7 +124,7 @@ impl Round {
     }
 }
 
-fn sent(row: MessageRow) -> Sent {
+pub(super) fn sent(row: MessageRow) -> Sent {
     let state = match row.state.as_str() {
         "delivered" => SentState::Delivered,
         "rejected" => SentState::Rejected,

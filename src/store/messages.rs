@@ -175,7 +175,7 @@ impl Store {
     }
 }
 
-fn message(row: &SqliteRow) -> MessageRow {
+pub(super) fn message(row: &SqliteRow) -> MessageRow {
     MessageRow {
         enqueued_at: instant(row.get("enqueued_at")),
         address: row.get("address"),

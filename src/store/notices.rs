@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-fn key(row: &SqliteRow) -> Result<NoticeKey, StoreError> {
+pub(super) fn key(row: &SqliteRow) -> Result<NoticeKey, StoreError> {
     Ok(NoticeKey {
         credential: CredentialId::parse(row.get("credential")),
         expires_at: instant_or_none(row.get("expires_at")),

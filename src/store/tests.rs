@@ -328,3 +328,60 @@ async fn what_was_never_tried_comes_before_what_was_deferred() {
     store.settle(&first.draft.id, &owner, &fate, later(2)).await.unwrap();
     assert_eq!(store.lease(Pick::Due, &owner, later(60)).await.unwrap().unwrap().draft.id, "<2@x>");
 }
+
+#[tokio::test]
+async fn a_history_is_what_was_told_of_one_credential_and_the_messages_that_carried_it() {
+    let (_folder, store) = fresh().await;
+    let about = |id: &str, credential: &str, at: Timestamp| {
+        let mut draft = draft(id, at);
+        draft.about[0].credential = credential.to_owned();
+        draft.subject = Text::clean(id);
+        draft
+    };
+    let (ours, other) = ("entra:application:app:key", "entra:application:app:other");
+    for (step, at, drafts) in [
+        ("7d", later(0), vec![about("<1@x>", ours, later(0)), about("<2@x>", other, later(0))]),
+        ("3d", later(60), vec![about("<3@x>", ours, later(60))]),
+    ] {
+        let compose = |_: &[Notice]| Ok::<_, StoreError>(drafts);
+        store.enqueue(vec![notice(step, "ccaas"), notice(step, "idim")], at, compose).await.unwrap();
+    }
+    let mut elsewhere = notice("1d", "ccaas");
+    elsewhere.key.credential = CredentialId::parse(other);
+    let compose = |_: &[Notice]| Ok::<_, StoreError>(vec![about("<4@x>", other, later(60))]);
+    store.enqueue(vec![elsewhere], later(60), compose).await.unwrap();
+
+    let history = store.history(&CredentialId::parse(ours)).await.unwrap();
+    let told: Vec<_> = history
+        .notices
+        .iter()
+        .map(|row| (row.enqueued_at, row.key.step.to_string(), row.key.team.to_string()))
+        .collect();
+    let row = |at, step: &str, team: &str| (at, step.to_owned(), team.to_owned());
+    assert_eq!(
+        told,
+        [
+            row(later(60), "3d", "ccaas"),
+            row(later(60), "3d", "idim"),
+            row(later(0), "7d", "ccaas"),
+            row(later(0), "7d", "idim")
+        ]
+    );
+    let subjects: Vec<&str> = history.messages.iter().map(|message| message.subject.as_str()).collect();
+    assert_eq!(subjects, ["<3@x>", "<1@x>"]);
+    assert!(!history.more);
+    assert_eq!(store.history(&CredentialId::parse("x' OR '1'='1")).await.unwrap(), HistoryRows::default());
+}
+
+#[tokio::test]
+async fn a_long_history_is_cut_at_its_oldest_end_and_says_so() {
+    let (_folder, store) = fresh().await;
+    let notices: Vec<Notice> = (1..=201).map(|n| notice(&format!("{n}d"), "ccaas")).collect();
+    for (seconds, notice) in notices.into_iter().enumerate() {
+        let none = |_: &[Notice]| Ok::<_, StoreError>(Vec::new());
+        store.enqueue(vec![notice], later(i64::try_from(seconds).unwrap()), none).await.unwrap();
+    }
+    let history = store.history(&CredentialId::parse("entra:application:app:key")).await.unwrap();
+    assert_eq!((history.notices.len(), history.more), (200, true));
+    assert_eq!(history.notices[0].key.step.to_string(), "201d");
+}

@@ -258,6 +258,7 @@ impl Process {
         metrics.render(&observed.view());
         let app = web::App {
             observed,
+            archive: expiry_watch::observe::Archive::new().0,
             metrics,
             clock: self.postman.clock.clone(),
             version: "0",

@@ -1,7 +1,10 @@
 //! What the reader asked to see: a plain form, and links that keep the rest of what was asked.
 
 use super::PER_PAGE;
-use crate::decide::{Status, Verdict};
+use super::attention::calls;
+use super::horizon::Horizon;
+use super::scene::{environment, grouped, holder_of, spoken};
+use crate::decide::{State, Status, Verdict};
 use crate::domain::{Kind, TeamId, Text};
 use crate::observe::View;
 use maud::{Markup, html};
@@ -18,9 +21,15 @@ const NOBODY: &str = "(nobody)";
 pub struct Filter {
     pub q: String,
     pub team: String,
+    pub environment: String,
     pub kind: String,
     pub status: String,
-    pub environment: String,
+    pub rotation: String,
+    pub source: String,
+    /// A [`Horizon`].
+    pub ends: String,
+    /// Not empty: only what calls for somebody.
+    pub attention: String,
     /// Counted from 1; what is no number is the first.
     pub page: String,
 }
@@ -30,14 +39,21 @@ impl Filter {
     pub fn select(&self, view: &View) -> Vec<u32> {
         let words = self.q.trim().to_lowercase();
         let indices = 0..u32::try_from(view.verdicts.len()).unwrap_or(u32::MAX);
-        indices.filter(|index| self.matches(view, &view.verdicts[*index as usize], &words)).collect()
+        indices.filter(|index| self.matches(view, *index as usize, &words)).collect()
     }
 
-    fn matches(&self, view: &View, verdict: &Verdict, words: &str) -> bool {
+    fn matches(&self, view: &View, at: usize, words: &str) -> bool {
         let is = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
-        is(&self.kind, verdict.credential(&view.inventory).kind.as_str())
+        let verdict = &view.verdicts[at];
+        let credential = verdict.credential(&view.inventory);
+        is(&self.kind, credential.kind.as_str())
+            && is(&self.source, credential.source.as_str())
             && is(&self.status, verdict.status.as_str())
             && is(&self.environment, environment(view, verdict))
+            && is(&self.ends, Horizon::of(verdict).map_or("", Horizon::as_str))
+            && (self.rotation.is_empty()
+                || holder_of(view, at).is_some_and(|holder| holder.state.as_str() == self.rotation))
+            && (self.attention.is_empty() || calls(view, at))
             && self.is_teams(verdict)
             && (words.is_empty() || says(view, verdict, words))
     }
@@ -58,56 +74,110 @@ impl Filter {
         (start..count.min(start + PER_PAGE), page)
     }
 
-    pub fn is_empty(&self) -> bool {
-        [&self.q, &self.team, &self.kind, &self.status, &self.environment].into_iter().all(String::is_empty)
+    fn pairs(&self) -> [(&'static str, &String); 10] {
+        [
+            ("q", &self.q),
+            ("team", &self.team),
+            ("environment", &self.environment),
+            ("kind", &self.kind),
+            ("status", &self.status),
+            ("rotation", &self.rotation),
+            ("source", &self.source),
+            ("ends", &self.ends),
+            ("attention", &self.attention),
+            ("page", &self.page),
+        ]
     }
 
-    /// A link to this with `change`.
-    pub fn link(&self, change: impl FnOnce(&mut Self)) -> String {
-        let mut wanted = self.clone();
+    /// Whether everything was asked for.
+    pub fn is_empty(&self) -> bool {
+        self.pairs().into_iter().all(|(name, value)| name == "page" || value.is_empty())
+    }
+
+    /// A link to this with `change`, on its first page unless the change says otherwise, at the section `anchor`.
+    pub fn link(&self, anchor: &str, change: impl FnOnce(&mut Self)) -> String {
+        let mut wanted = Self { page: String::new(), ..self.clone() };
         change(&mut wanted);
         let mut query = Serializer::new(String::new());
-        let pairs = [
-            ("q", &wanted.q),
-            ("team", &wanted.team),
-            ("kind", &wanted.kind),
-            ("status", &wanted.status),
-            ("environment", &wanted.environment),
-            ("page", &wanted.page),
-        ];
-        query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
-        match query.finish() {
-            query if query.is_empty() => "/".to_owned(),
-            query => format!("/?{query}"),
-        }
+        query.extend_pairs(wanted.pairs().into_iter().filter(|(_, value)| !value.is_empty()));
+        let query = query.finish();
+        let anchor = if anchor.is_empty() { String::new() } else { format!("#{anchor}") };
+        if query.is_empty() { format!("/{anchor}") } else { format!("/?{query}{anchor}") }
     }
 
-    pub fn form(&self, view: &View) -> Markup {
+    pub fn form(&self, view: &View, found: usize) -> Markup {
         let teams = view.policy.teams.keys().map(TeamId::as_str).chain([NOBODY]);
         let kinds: BTreeSet<Kind> = view.verdicts.iter().map(|one| one.credential(&view.inventory).kind).collect();
         let statuses: BTreeSet<Status> = view.verdicts.iter().map(|one| one.status).collect();
+        let states: BTreeSet<State> = view.holders.iter().map(|holder| holder.state).collect();
+        let sources = view.inventory.sources().iter().map(|source| source.name.as_str());
+        let finer = [&self.kind, &self.status, &self.rotation, &self.source].map(String::as_str).concat();
         html! {
-            form method="get" action="/" role="search" {
-                label { "Search " input type="search" name="q" value=(self.q) placeholder="holder, label, id" maxlength="200"; }
+            form id="filter" method="get" action="/" role="search" aria-label="Choose what to see" {
+                label class="wide" for="q" {
+                    "Search"
+                    input id="q" type="search" name="q" value=(self.q) placeholder="name, label or id" maxlength="200";
+                }
                 (choice("team", "Team", &self.team, teams))
-                (choice("kind", "Kind", &self.kind, kinds.iter().map(|kind| kind.as_str())))
-                (choice("status", "Status", &self.status, statuses.iter().map(|status| status.as_str())))
                 (choice("environment", "Environment", &self.environment, environments(view).into_iter()))
                 button type="submit" { "Show" }
-                @if !self.is_empty() { a href="/" { "Show everything" } }
+                details id="filter-more" open[!finer.is_empty()] {
+                    summary { "Kind, status, rotation, source" }
+                    div {
+                        (choice("kind", "Kind", &self.kind, kinds.iter().map(|kind| kind.as_str())))
+                        (choice("status", "Status", &self.status, statuses.iter().map(|status| status.as_str())))
+                        (choice("rotation", "Rotation", &self.rotation, states.iter().rev().map(|state| state.as_str())))
+                        (choice("source", "Source", &self.source, sources))
+                    }
+                }
+                @if !self.ends.is_empty() { input type="hidden" name="ends" value=(self.ends); }
+                @if !self.attention.is_empty() { input type="hidden" name="attention" value=(self.attention); }
             }
+            @if !self.is_empty() { (self.asked(found)) }
+        }
+    }
+
+    /// What was asked, each part of it a link to the page without that part.
+    fn asked(&self, found: usize) -> Markup {
+        let asked = self.pairs().into_iter().filter(|(name, value)| *name != "page" && !value.is_empty());
+        html! {
+            p class="asked" {
+                strong { (grouped(found)) @if found == 1 { " match" } @else { " matches" } } " for "
+                @for (name, value) in asked {
+                    a class="part" href=(self.link("", |next| next.forget(name))) {
+                        (name) ": " bdi { (spoken(value)) } span class="away" aria-hidden="true" { " ×" }
+                        span class="unseen" { ", take away" }
+                    }
+                    " "
+                }
+                a class="part" href="/" { "show everything" }
+            }
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        match name {
+            "q" => self.q.clear(),
+            "team" => self.team.clear(),
+            "environment" => self.environment.clear(),
+            "kind" => self.kind.clear(),
+            "status" => self.status.clear(),
+            "rotation" => self.rotation.clear(),
+            "source" => self.source.clear(),
+            "ends" => self.ends.clear(),
+            _ => self.attention.clear(),
         }
     }
 }
 
 fn choice<'a>(name: &str, title: &str, chosen: &str, values: impl Iterator<Item = &'a str>) -> Markup {
     html! {
-        label {
-            (title) " "
-            select name=(name) {
+        label for={ "by-" (name) } {
+            (title)
+            select id={ "by-" (name) } name=(name) {
                 option value="" { "all" }
                 @for value in values {
-                    option value=(value) selected[value == chosen] { (value.replace('_', " ")) }
+                    option value=(value) selected[value == chosen] { (spoken(value)) }
                 }
             }
         }
@@ -117,10 +187,6 @@ fn choice<'a>(name: &str, title: &str, chosen: &str, values: impl Iterator<Item 
 fn environments(view: &View) -> BTreeSet<&str> {
     let treatments = view.policy.rules.iter().map(|rule| &rule.treatment).chain([&view.policy.defaults]);
     treatments.filter_map(|treatment| treatment.environment.as_ref()).map(Text::as_str).collect()
-}
-
-pub fn environment<'a>(view: &'a View, verdict: &Verdict) -> &'a str {
-    verdict.treatment(&view.policy).environment.as_ref().map_or("", Text::as_str)
 }
 
 /// Whether `words`, in lower case, stand in its holder, label, application id, id or rule.
@@ -163,12 +229,12 @@ mod tests {
     fn a_page_that_is_not_there_is_the_nearest_one() {
         for (page, count, window) in [
             ("", 0, (0..0, 1)),
-            ("", 501, (0..500, 1)),
-            ("2", 501, (500..501, 2)),
-            ("0", 501, (0..500, 1)),
-            ("99999999999999999999999", 501, (0..500, 1)),
-            ("9", 501, (500..501, 2)),
-            ("-1", 500, (0..500, 1)),
+            ("", 101, (0..100, 1)),
+            ("2", 101, (100..101, 2)),
+            ("0", 101, (0..100, 1)),
+            ("99999999999999999999999", 101, (0..100, 1)),
+            ("9", 101, (100..101, 2)),
+            ("-1", 100, (0..100, 1)),
         ] {
             let filter = Filter { page: page.to_owned(), ..Filter::default() };
             assert_eq!(filter.window(count), window, "{page}");
@@ -178,7 +244,8 @@ mod tests {
     #[test]
     fn a_link_keeps_what_was_asked_and_escapes_it() {
         let filter = Filter { q: "a&b=\"c\" ü".to_owned(), ..Filter::default() };
-        assert_eq!(filter.link(|next| next.page = "2".to_owned()), "/?q=a%26b%3D%22c%22+%C3%BC&page=2");
-        assert_eq!(filter.link(|next| next.q.clear()), "/");
+        assert_eq!(filter.link("", |next| next.page = "2".to_owned()), "/?q=a%26b%3D%22c%22+%C3%BC&page=2");
+        assert_eq!(filter.link("", |next| next.q.clear()), "/");
+        assert_eq!(filter.link("all", |next| next.q = "x".to_owned()), "/?q=x#all");
     }
 }
