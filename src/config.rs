@@ -24,9 +24,10 @@ pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError, SecretRef};
 pub(crate) use value::is_loopback;
 
-use crate::domain::{Address, Period, Policy, SourceName, Text};
+use crate::domain::{Address, Period, Policy, SourceName, TeamId, Text};
 use crate::schedule::Cron;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -43,6 +44,8 @@ pub struct Config {
     pub azure: Azure,
     /// In the order of the file.
     pub sources: Vec<SourceConfig>,
+    /// What opens the feeds of those teams that have one.
+    pub feed_tokens: BTreeMap<TeamId, SecretRef>,
     /// `None`: nothing is mailed; allowed only where no team has an address.
     pub mail: Option<Mail>,
     /// Every secret that the file refers to, with its key path.
@@ -62,6 +65,21 @@ impl Config {
             Err(error) => Some(format!("{path}: {error}")),
         };
         self.secrets.iter().filter_map(unreadable).collect()
+    }
+
+    /// The feeds' tokens that somebody could guess, each as a sentence that begins with its key path. Reads them, as
+    /// [`Config::unreadable_secrets`] does.
+    #[must_use]
+    pub fn weak_feed_tokens(&self) -> Vec<String> {
+        let weak = |(team, token): (&TeamId, &SecretRef)| {
+            let bits = teams::bits(token.read().ok()?.expose());
+            let says = format!(
+                "teams.{team}.feed_token: it has {bits} bits at most, and whoever guesses it reads the feed; 128 are wanted, for \
+                 example from `openssl rand -hex 16`"
+            );
+            (bits < 128).then_some(says)
+        };
+        self.feed_tokens.iter().filter_map(weak).collect()
     }
 }
 

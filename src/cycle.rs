@@ -3,13 +3,14 @@
 //! The daemon, `once` and the tests turn the same crank; only who turns it and when differs. Each step ends in one transaction, so a
 //! pass may be broken off anywhere. Delivery is somebody else's.
 
+mod calendars;
 mod foresee;
 pub mod letters;
 mod summaries;
 
 use crate::clock::Clock;
 use crate::config::{Config, Mail};
-use crate::decide::{Decision, Ledger, World, decide};
+use crate::decide::{Decision, Ledger, Verdict, World, decide};
 use crate::domain::{Notice, Policy, Text};
 use crate::inventory::{Changes, Inventory, Reading, SourceState, reconcile};
 use crate::observe::View;
@@ -188,18 +189,24 @@ impl Cycle {
         decide(&World { inventory: &self.inventory, policy: &self.policy, ledger, foreseen_from: None }, now)
     }
 
-    /// Enqueues what is owed and was not enqueued before, as messages fixed for good. Returns the notices that were new.
+    /// Enqueues what is owed and was not enqueued before, as messages fixed for good; with [`Tell::All`], what calendars are to be
+    /// told as well. Returns the notices that were new.
     ///
     /// # Errors
     /// When the state cannot be read or written, or a message cannot be composed; nothing has been enqueued, then.
     pub async fn tell(&self, which: Tell, store: &Store) -> Result<Vec<Notice>, CycleError> {
         let now = self.clock.now();
         let ledger: Ledger = store.told().await?.into_iter().collect();
-        let mut owed = self.decide(&ledger, now).notices;
+        let Decision { verdicts, notices: mut owed, .. } = self.decide(&ledger, now);
         owed.retain(|notice| which == Tell::All || notice.urgent);
-        if owed.is_empty() {
-            return Ok(owed);
+        let fresh = if owed.is_empty() { owed } else { self.enqueue(owed, store, now).await? };
+        if which == Tell::All {
+            self.invite(&verdicts, store, now).await?;
         }
+        Ok(fresh)
+    }
+
+    async fn enqueue(&self, owed: Vec<Notice>, store: &Store, now: Timestamp) -> Result<Vec<Notice>, CycleError> {
         let fresh = store
             .enqueue(owed, now, |fresh| match &self.mail {
                 Some(mail) => letters::digests(fresh, &self.stationery(mail), now).map_err(CycleError::from),
@@ -211,6 +218,23 @@ impl Cycle {
             info!(kind, credential, threshold, team, "notice enqueued");
         }
         Ok(fresh)
+    }
+
+    /// Enqueues what calendars have not been told yet. Each message and what it tells are written together, so that a kill before
+    /// leaves both to the next run, and a kill afterwards repeats neither.
+    async fn invite(&self, verdicts: &[Verdict], store: &Store, now: Timestamp) -> Result<(), CycleError> {
+        let Some(mail) = &self.mail else { return Ok(()) };
+        let (inventory, policy) = (&self.inventory, &self.policy);
+        let messages = store
+            .invite(|told| {
+                calendars::messages(inventory, policy, verdicts, told, &self.stationery(mail), now)
+                    .map_err(CycleError::from)
+            })
+            .await?;
+        if messages > 0 {
+            info!(messages, "calendar messages enqueued");
+        }
+        Ok(())
     }
 
     /// Enqueues the summaries: all that each team owns, what changed since the last ones, what nobody owns, and how the sources are.

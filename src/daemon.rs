@@ -19,11 +19,11 @@ pub use conductor::Conductor;
 pub use postman::Round;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SecretError};
 use crate::cycle::Cycle;
 use crate::decide::Ledger;
 use crate::deliver::{Postman, Transport};
-use crate::domain::Text;
+use crate::domain::{TeamId, Text};
 use crate::inventory::Inventory;
 use crate::observe::{Archive, Observed};
 use crate::sources::Source;
@@ -72,7 +72,9 @@ pub enum StartError {
     #[error("{key}: {address} cannot be listened on: {why}")]
     Listen { key: &'static str, address: SocketAddr, why: std::io::Error },
     #[error("http.access_token: {0}")]
-    Token(#[from] crate::config::SecretError),
+    Token(#[from] SecretError),
+    #[error("teams.{team}.feed_token: {why}")]
+    FeedToken { team: TeamId, why: SecretError },
     #[error("the metrics cannot be set up: {0}")]
     Metrics(String),
     #[error("the heartbeat cannot be started: {0}")]
@@ -93,6 +95,7 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
         None => None,
     };
     let access_token = config.http.access_token.as_ref().map(crate::config::SecretRef::read).transpose()?;
+    let feeds = Arc::new(feeds(&config)?);
     let store = Arc::new(store);
     let owner = Owner::unique();
     let mail = config.mail.map(Arc::new);
@@ -114,12 +117,14 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
         version: env!("CARGO_PKG_VERSION"),
         revision: option_env!("EXPIRY_WATCH_REVISION").unwrap_or_default(),
         access_token,
+        feeds,
         demo_mail: extra_pages.is_some(),
     };
-    let mut pages = web::router(app);
+    let mut pages = web::router(app.clone());
     pages = extra_pages.into_iter().fold(pages, axum::Router::merge);
     let mut servers = vec![server::spawn(listener, pages, stopped.clone())];
-    servers.extend(feed_listener.map(|listener| server::spawn(listener, web::feed_router(), stopped.clone())));
+    servers
+        .extend(feed_listener.map(|listener| server::spawn(listener, web::feed_router(app.clone()), stopped.clone())));
     info!(listen = %config.http.listen, version = env!("CARGO_PKG_VERSION"), time_zones = crate::config::zone::database_version(), "serving");
 
     let beats = heartbeat::start().await.map_err(StartError::Heartbeat)?;
@@ -165,6 +170,16 @@ pub async fn serve(service: Service, stop: impl Future<Output = ()>) -> Result<(
     let _ = tokio::time::timeout(LAST_WRITE, leadership.resign()).await;
     info!("stopped");
     Ok(())
+}
+
+/// Every team's feed, with the token that opens it.
+fn feeds(config: &Config) -> Result<web::Feeds, StartError> {
+    let mut tokens = Vec::new();
+    for (team, token) in &config.feed_tokens {
+        let token = token.read().map_err(|why| StartError::FeedToken { team: team.clone(), why })?;
+        tokens.push((team, token));
+    }
+    Ok(web::Feeds::new(&config.policy, tokens))
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

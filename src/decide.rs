@@ -10,6 +10,7 @@
 //! a holder's verdicts follows its state ([`holders`]). [`settle()`] takes away what has been told and adds what has stopped being
 //! true ([`owed`]). [`forecast()`] makes the same decision at the instants to come.
 
+mod agenda;
 mod agreement;
 mod calendar;
 mod conditions;
@@ -17,6 +18,7 @@ mod escalation;
 mod explain;
 mod forecast;
 mod holders;
+mod invitations;
 mod judge;
 mod ladder;
 mod ledger;
@@ -34,10 +36,12 @@ mod tests;
 mod usage;
 mod verdict;
 
+pub use agenda::{Dated, agenda};
 pub use calendar::{Calendar, Span};
 pub use explain::Context;
 pub use forecast::{Forecast, Foreseen, MOST_FORESEEN, Rounds, TooMany, forecast};
 pub use holders::{HolderState, State};
+pub use invitations::{Invitations, MOST_IN_A_RUN, invitations};
 pub use ladder::Rung;
 pub use ledger::Ledger;
 pub use routing::{OwnerGap, Router, TeamsFrom};

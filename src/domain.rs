@@ -3,6 +3,8 @@
 //! Owns what a credential, a threshold, a team, a notice *is*. Refuses to know where any of them came from, what time it is, or
 //! what ought to be done about it. Nothing here does I/O, and nothing here imports another module of the crate.
 
+mod appointment;
+mod channel;
 mod credential;
 mod ident;
 mod last_use;
@@ -13,6 +15,8 @@ mod team;
 mod text;
 mod x509;
 
+pub use appointment::{Appointment, Change, Invitation, Invited, Occasion, Withdrawal};
+pub use channel::Channel;
 pub use credential::{ById, Credential, Holder, Kind, Mark, Owners, SourceName, Trouble};
 pub use ident::{CredentialId, DirectoryObject, Ident};
 pub use last_use::LastUse;

@@ -9,7 +9,7 @@
 //! A message is fixed when it is enqueued: recipient, Message-ID, Date, every byte. However often it is tried, it stays
 //! recognisably the same message, so a repeat after a lost answer can be told from a new one.
 
-use crate::domain::{Address, Notice, Text};
+use crate::domain::{Address, Channel, Notice, Text};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ pub struct Draft {
     /// The Message-ID, angle brackets and all; also the key of its row.
     pub id: String,
     pub address: Address,
+    pub channel: Channel,
     pub subject: Text,
     pub enqueued_at: Timestamp,
     /// The whole message as it goes over the wire (RFC 5322).
@@ -124,6 +125,7 @@ mod tests {
         let draft = Draft {
             id: "1@example.ca".to_owned(),
             address: "ops@example.ca".parse().unwrap(),
+            channel: Channel::Mail,
             subject: Text::clean("s"),
             enqueued_at: "2026-11-21T16:00:00Z".parse().unwrap(),
             raw: Vec::new(),

@@ -1,4 +1,4 @@
-//! What people read: notices become letters, and letters become messages.
+//! What people read: notices become letters, letters become messages, and dates become entries of a calendar.
 //!
 //! Owns every word of a mail and its bytes on the wire. It is pure: the instant, the zone and the sender are arguments, so that a
 //! message which is rendered when it is enqueued never has to be rendered again. Refuses to know who is owed what (that is decided)
@@ -8,17 +8,21 @@
 //! is larger than 102 KB, so every letter is laid out as fully as fits below that, and what does not fit is counted.
 
 mod bar;
+mod calendar;
 mod compose;
 mod facts;
 mod group;
 mod html;
+mod invitation;
 mod item;
 mod summary;
 mod text;
 mod when;
 mod wording;
 
-pub use compose::{ComposeError, compose};
+pub use calendar::feed;
+pub use compose::{ComposeError, compose, compose_invitation};
+pub use invitation::invitation;
 pub use summary::{Change, Summary, SummaryHolder, SummaryItem, SummarySource, What, summary, test_letter};
 
 use crate::domain::{Address, Notice, Team, TeamId, Text};

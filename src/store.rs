@@ -6,6 +6,7 @@
 
 mod history;
 mod inventory;
+mod invitations;
 mod leases;
 mod messages;
 mod notices;
@@ -31,6 +32,7 @@ const STEPS: &[(&str, &str)] = &[
     ("certificates", include_str!("store/migrations/0002_certificates.sql")),
     ("orders", include_str!("store/migrations/0003_orders.sql")),
     ("rotation", include_str!("store/migrations/0004_rotation.sql")),
+    ("calendar", include_str!("store/migrations/0005_calendar.sql")),
 ];
 
 /// The version of the tables that this program writes.

@@ -1,4 +1,4 @@
-//! What the service answers over HTTP: health, metrics, the report, and a page to read.
+//! What the service answers over HTTP: health, metrics, the report, a page to read, and feeds for calendars.
 //!
 //! Reads the observed state, and asks the archive what was told about a credential: no request waits for a poll, starts one, or
 //! changes anything. Only GET and HEAD are answered. Knows no store and no source.
@@ -6,6 +6,7 @@
 mod access;
 mod body;
 mod exposition;
+mod feed;
 mod gzip;
 mod health;
 mod metrics;
@@ -14,8 +15,9 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+pub use feed::Feeds;
 pub use health::{Health, Level, assess};
-pub use metrics::{Channel, Metrics, Outcome};
+pub use metrics::{Metrics, Outcome};
 
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -24,7 +26,7 @@ use crate::report;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub struct App {
     pub revision: &'static str,
     /// `None`: everybody may look.
     pub access_token: Option<Secret>,
+    pub feeds: Arc<Feeds>,
     /// Whether `/demo/mail` is served too, by a router that is merged with this one.
     pub demo_mail: bool,
 }
@@ -59,15 +62,20 @@ pub fn router(app: App) -> Router {
         .route("/health/live", get(health::live))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/credentials", get(credentials))
+        .route("/calendar/{*path}", get(feed::feed))
         .fallback(page::not_found)
         .layer(axum::middleware::from_fn_with_state(app.clone(), access::guard))
         .with_state(app)
 }
 
-/// The second listener, which may face further out: liveness, and later the feeds.
-pub fn feed_router() -> Router {
-    let nothing = || async { (StatusCode::NOT_FOUND, "Nothing is here.\n") };
-    Router::new().route("/health/live", get(health::live)).fallback(nothing)
+/// The second listener, which may face further out: liveness and the feeds, and nothing else.
+pub fn feed_router(app: App) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/calendar/{*path}", get(feed::feed))
+        .fallback(feed::nothing)
+        .layer(axum::middleware::map_response(access::hardened))
+        .with_state(Arc::new(app))
 }
 
 /// `GET /api/v1/credentials`: the report of the last view.

@@ -25,6 +25,9 @@ use url::Url;
 const ROTATED: &str = "33758b54-a9cb-48ef-a363-5aaf10888f80";
 const ROTATED_AFTER: Duration = Duration::from_secs(45);
 
+/// What opens the demo's feeds; it is printed, since it guards nothing.
+const FEED_TOKEN: &str = "0c0ffee00c0ffee00c0ffee00c0ffee0";
+
 /// When somebody installs the certificate that was bought for the conferencing test node.
 const INSTALLED_AFTER: Duration = Duration::from_secs(75);
 
@@ -61,7 +64,8 @@ fn introduce(arguments: &DemoArguments) {
         "A simulated tenant is running, and the watch reads it every 30 s. Nothing leaves this machine.\n\n  \
          status page     http://{at}/\n  mails it sent   http://{at}/demo/mail\n  \
          metrics         http://{at}/metrics\n  health          http://{at}/health\n  \
-         as JSON         http://{at}/api/v1/credentials\n\n\
+         as JSON         http://{at}/api/v1/credentials\n  \
+         calendar feed   http://{at}/calendar/{FEED_TOKEN}/idim.ics\n\n\
          In {} s somebody rotates the secret of the Pexip test registration; half a minute later the watch says so.\n\
          Of four nodes one serves the old certificate though a new one was issued, and one forgot the intermediate.\n\
          In {} s somebody installs the new one on {}: that alarm is over.\n\
@@ -106,6 +110,9 @@ pub(super) fn configuration(tenant: &Tenant, folder: &Path, listen: SocketAddr) 
     }
     if let Some(TransportConfig::Smtp(smtp)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
         (smtp.host, smtp.port) = (tenant.smtp_addr().ip().to_string(), tenant.smtp_addr().port());
+    }
+    for token in config.feed_tokens.values_mut() {
+        *token = kept("feed-token", FEED_TOKEN)?;
     }
     config.state = State::Sqlite(folder.join("demo.db"));
     config.http.listen = listen;

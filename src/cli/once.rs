@@ -115,7 +115,7 @@ pub(super) async fn deliver(postman: &Postman) -> Result<Sent, StoreError> {
             let begun = Instant::now();
             match postman.deliver_next(Pick::Id(&id)).await? {
                 Step::Delivered(_) => sent.delivered += 1,
-                Step::Rejected { why } => {
+                Step::Rejected { why, .. } => {
                     sent.rejected += 1;
                     eprintln!("expiry-watch: a message was refused: {why}");
                 }

@@ -84,12 +84,14 @@ async fn tell(today: Timestamp, mut say: impl FnMut(String) -> Result<(), Exit>)
         }
         say(page(day, &calendar.heading(morning), &polled, &told, &happened))?;
     }
-    let mails = tenant.mailbox().messages();
+    let messages = tenant.mailbox().messages();
+    let (calendar, mails): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.read().calendar.is_some());
     say(format!(
-        "{DAYS} days, {DAYS} polls: {} mails on {days_with_mail} days, to {} addresses. No secret was read: {} values were asked of \
-         the vault.",
+        "{DAYS} days, {DAYS} polls: {} mails on {days_with_mail} days, to {} addresses, and {} changes in calendars. No secret was \
+         read: {} values were asked of the vault.",
         mails.len(),
         mails.iter().flat_map(|mail| &mail.to).collect::<BTreeSet<_>>().len(),
+        calendar.len(),
         tenant.values_asked().len()
     ))
 }

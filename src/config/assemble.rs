@@ -23,6 +23,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     let text = text_of(path).map_err(|why| Problems::of_file(&origin, why))?;
     let mut config = parse(&text, &origin)?;
     config.warnings.extend(config.unreadable_secrets());
+    config.warnings.extend(config.weak_feed_tokens());
     Ok(config)
 }
 
@@ -96,7 +97,7 @@ fn whole(root: &Table) -> Option<Config> {
     let azure = root.table("azure", "[azure]\ncredential = \"managed_identity\"", azure::azure).unwrap_or_default();
     let sources = sources::sources(root, &azure, &zone);
     let mail = root.table("mail", mail::SECTION, |t| mail::mail(t, azure.cloud)).flatten();
-    let teams = teams::teams(root);
+    let (teams, feed_tokens) = teams::teams(root);
     let owners_are_read = sources.sound.iter().any(|source| source.system.reads_owners());
     let names = Names { teams: &teams, sources: sources.named.keys().collect(), owners_are_read };
     let defaults = root.table("defaults", "[defaults]", |t| defaults(t, &names)).unwrap_or_default();
@@ -116,6 +117,7 @@ fn whole(root: &Table) -> Option<Config> {
         http: http?,
         azure,
         sources: sources.sound,
+        feed_tokens,
         mail,
         secrets,
         warnings,

@@ -1,7 +1,7 @@
 //! From notices and views to finished messages, one an address.
 
 use crate::config::Mail;
-use crate::domain::{Address, Notice, Policy, Team, Text};
+use crate::domain::{Address, Channel, Notice, Policy, Team, Text};
 use crate::outbox::{About, Draft};
 use crate::render::{self, ComposeError, Letter, Stationery};
 use jiff::Timestamp;
@@ -50,15 +50,21 @@ pub(super) fn draft(
     notices: &[&Notice],
     now: Timestamp,
 ) -> Result<Draft, ComposeError> {
-    let domain = stationery.from.as_str().rsplit('@').next().unwrap_or("localhost");
-    let id = format!("<{}@{domain}>", Uuid::new_v4());
+    let id = message_id(stationery);
     let raw = render::compose(stationery, address, letter, &id, now, notices)?;
     Ok(Draft {
         id,
         address: address.clone(),
+        channel: Channel::Mail,
         subject: Text::clean(&letter.subject),
         enqueued_at: now,
         raw,
         about: notices.iter().map(|notice| About::notice(notice)).collect(),
     })
+}
+
+/// A Message-ID that nothing else has.
+pub(super) fn message_id(stationery: &Stationery<'_>) -> String {
+    let domain = stationery.from.as_str().rsplit('@').next().unwrap_or("localhost");
+    format!("<{}@{domain}>", Uuid::new_v4())
 }

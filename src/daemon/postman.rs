@@ -5,7 +5,7 @@ use crate::deliver::{Postman, Step};
 use crate::domain::Text;
 use crate::observe::{Observed, Outbox, Sent, SentState};
 use crate::store::{MessageRow, Pick, StoreError};
-use crate::web::{Channel, Metrics, Outcome};
+use crate::web::{Metrics, Outcome};
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -77,7 +77,7 @@ impl Round {
 
     /// One message; false when none was due.
     async fn step(&mut self) -> Result<bool, StoreError> {
-        let outcome = match self.postman.deliver_next(Pick::Due).await? {
+        let (channel, outcome) = match self.postman.deliver_next(Pick::Due).await? {
             Step::Idle => return Ok(false),
             Step::Delivered(parcel) => {
                 let now = self.postman.clock.now();
@@ -90,23 +90,23 @@ impl Round {
                 for about in &parcel.draft.about {
                     self.metrics.notice_took(now.duration_since(about.crossed_at).as_secs_f64());
                 }
-                Outcome::Delivered
+                (parcel.draft.channel, Outcome::Delivered)
             }
-            Step::Deferred { until, why } => {
+            Step::Deferred { channel, until, why } => {
                 warn!(%why, %until, "message deferred");
-                Outcome::Deferred
+                (channel, Outcome::Deferred)
             }
-            Step::Rejected { why } => {
+            Step::Rejected { channel, why } => {
                 error!(%why, "message refused for good, for its address alone");
-                Outcome::Rejected
+                (channel, Outcome::Rejected)
             }
-            Step::Paused { until, why } => {
+            Step::Paused { channel, until, why } => {
                 error!(%why, %until, "the mail system refuses us: all mail is paused until then");
                 self.paused = Some((until, why));
-                Outcome::Deferred
+                (channel, Outcome::Deferred)
             }
         };
-        self.metrics.delivered(Channel::Mail, outcome);
+        self.metrics.delivered(channel, outcome);
         Ok(true)
     }
 

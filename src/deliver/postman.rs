@@ -6,7 +6,7 @@
 
 use super::{SendError, Transport};
 use crate::clock::Clock;
-use crate::domain::{Address, Text};
+use crate::domain::{Address, Channel, Text};
 use crate::outbox::{Fate, Parcel, SEND_DEADLINE, after_passing_failure};
 use crate::store::{Owner, Pick, Store, StoreError};
 use jiff::Timestamp;
@@ -33,15 +33,18 @@ pub enum Step {
     Delivered(Box<Parcel>),
     /// It will be tried again at this time.
     Deferred {
+        channel: Channel,
         until: Timestamp,
         why: Text,
     },
     /// Given up, for this address alone.
     Rejected {
+        channel: Channel,
         why: Text,
     },
     /// The mail system refuses all of us; it will be tried again at this time, and nothing else before that.
     Paused {
+        channel: Channel,
         until: Timestamp,
         why: Text,
     },
@@ -71,11 +74,12 @@ impl Postman {
             Err(SendError::Busy { why, pause }) => later(why, pause),
         };
         self.store.settle(&draft.id, &self.owner, &fate, now).await?;
+        let channel = parcel.draft.channel;
         Ok(match fate {
             Fate::Delivered => Step::Delivered(Box::new(parcel)),
-            Fate::Deferred { until, why } if paused => Step::Paused { until, why },
-            Fate::Deferred { until, why } => Step::Deferred { until, why },
-            Fate::Rejected { why } => Step::Rejected { why },
+            Fate::Deferred { until, why } if paused => Step::Paused { channel, until, why },
+            Fate::Deferred { until, why } => Step::Deferred { channel, until, why },
+            Fate::Rejected { why } => Step::Rejected { channel, why },
         })
     }
 }

@@ -1,11 +1,12 @@
 //! A letter becomes the bytes of a message (RFC 5322, 2045, 2047). The same inputs always give the same bytes, so a message that is
 //! rendered twice is still one message.
 
+use super::calendar::{self, Parties};
 use super::{Letter, Stationery, one_line};
-use crate::domain::{Address, Notice};
+use crate::domain::{Address, Invitation, Notice};
 use jiff::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers};
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use std::collections::HashSet;
 use std::time::SystemTime;
 use thiserror::Error;
@@ -48,25 +49,64 @@ pub fn compose(
     notices: &[&Notice],
 ) -> Result<Vec<u8>, ComposeError> {
     let local_id = local_part(message_id).ok_or_else(|| ComposeError::MessageId(one_line(message_id)))?;
-    let mut message = Message::builder()
+    let message = head(stationery, to, &letter.subject, message_id, date)?
+        .multipart(alternatives(letter, local_id))
+        .map_err(|error| ComposeError::Build(error.to_string()))?;
+    let mut raw = notice_headers(notices).into_bytes();
+    raw.extend(message.formatted());
+    Ok(raw)
+}
+
+/// The raw message that changes a calendar: text, HTML and the calendar's own part as alternatives of one another, within the frame
+/// that Outlook looks for it in.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_invitation(
+    stationery: &Stationery,
+    letter: &Letter,
+    invitation: &Invitation,
+    message_id: &str,
+    date: Timestamp,
+) -> Result<Vec<u8>, ComposeError> {
+    let local_id = local_part(message_id).ok_or_else(|| ComposeError::MessageId(one_line(message_id)))?;
+    let media_type = format!("text/calendar; charset=utf-8; method={}", calendar::method(invitation));
+    let media_type = ContentType::parse(&media_type).map_err(|error| ComposeError::Build(error.to_string()))?;
+    let parties = Parties { from_name: stationery.from_name.as_str(), from: stationery.from };
+    let part = calendar::invitation(invitation, &parties, stationery.zone);
+    let alternatives = alternatives(letter, local_id).singlepart(SinglePart::builder().header(media_type).body(part));
+    let frame = MultiPart::mixed().boundary(boundary("mixed", local_id)).multipart(alternatives);
+    let message = head(stationery, &invitation.entry.address, &letter.subject, message_id, date)?.multipart(frame);
+    Ok(message.map_err(|error| ComposeError::Build(error.to_string()))?.formatted())
+}
+
+/// What every message has at its head.
+fn head(
+    stationery: &Stationery,
+    to: &Address,
+    subject: &str,
+    message_id: &str,
+    date: Timestamp,
+) -> Result<MessageBuilder, ComposeError> {
+    let message = Message::builder()
         .from(mailbox(stationery.from_name.as_str(), stationery.from)?)
         .to(mailbox("", to)?)
         .date(mail_date(date)?)
         .message_id(Some(message_id.to_owned()))
-        .raw_header(header(SUBJECT, &one_line(&letter.subject)))
+        .raw_header(header(SUBJECT, &one_line(subject)))
         .raw_header(header(AUTO_SUBMITTED, "auto-generated"))
         .raw_header(header(SUPPRESS, "All"));
-    if let Some(reply_to) = stationery.reply_to {
-        message = message.reply_to(mailbox("", reply_to)?);
-    }
-    let parts = MultiPart::alternative()
-        .boundary(boundary(local_id))
+    Ok(match stationery.reply_to {
+        Some(reply_to) => message.reply_to(mailbox("", reply_to)?),
+        None => message,
+    })
+}
+
+fn alternatives(letter: &Letter, local_id: &str) -> MultiPart {
+    MultiPart::alternative()
+        .boundary(boundary("watch", local_id))
         .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.text.clone()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.html.clone()));
-    let message = message.multipart(parts).map_err(|error| ComposeError::Build(error.to_string()))?;
-    let mut raw = notice_headers(notices).into_bytes();
-    raw.extend(message.formatted());
-    Ok(raw)
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.html.clone()))
 }
 
 /// How many bytes this letter takes in a message, encoded as it will be.
@@ -102,9 +142,10 @@ fn mailbox(name: &str, address: &Address) -> Result<Mailbox, ComposeError> {
 }
 
 /// Derived from the Message-ID, which whoever chose a name that stands in the letter could not know.
-fn boundary(local_id: &str) -> String {
+/// `of` tells the frame from what is within: neither boundary begins with the other.
+fn boundary(of: &str, local_id: &str) -> String {
     let id: String = local_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    format!("expiry-watch-{id}")
+    format!("expiry-{of}-{id}")
 }
 
 /// `<kind>; credential=<id>; threshold=<t>`, one line for each notice, the most urgent first. The id may hold anything, a semicolon

@@ -17,7 +17,8 @@ const LISTED: i64 = 50;
 /// Which message to take in hand.
 #[derive(Clone, Copy, Debug)]
 pub enum Pick<'a> {
-    /// One whose time has come; what was never tried comes before what was deferred.
+    /// One whose time has come; what was never tried comes before what was deferred, and what is to be read before what only changes
+    /// a calendar.
     Due,
     /// This one, whether its time has come or not.
     Id(&'a str),
@@ -45,13 +46,16 @@ pub struct MessageRow {
 
 pub(super) async fn insert(draft: &Draft, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let about = serde_json::to_string(&draft.about).map_err(|error| StoreError::Content(error.to_string()))?;
-    sqlx::query("INSERT INTO messages (id, address, subject, enqueued_at, raw, about) VALUES ($1, $2, $3, $4, $5, $6)")
+    sqlx::query(
+        "INSERT INTO messages (id, address, subject, enqueued_at, raw, about, channel) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
         .bind(&draft.id)
         .bind(draft.address.as_str())
         .bind(draft.subject.as_str())
         .bind(nanos(draft.enqueued_at))
         .bind(&draft.raw)
         .bind(about)
+        .bind(draft.channel.as_str())
         .execute(connection)
         .await?;
     Ok(())
@@ -87,7 +91,7 @@ impl Store {
         let row = sqlx::query(
             "UPDATE messages SET lease_owner = $1, lease_until = $2, attempts = attempts + 1 WHERE id = (\
              SELECT id FROM messages WHERE state = 'pending' AND next_attempt_at <= $3 AND ($4 IS NULL OR id = $4) \
-             AND (lease_until <= $5 OR lease_until > $6) ORDER BY next_attempt_at, enqueued_at, id LIMIT 1) \
+             AND (lease_until <= $5 OR lease_until > $6) ORDER BY next_attempt_at, channel = 'calendar', enqueued_at, id LIMIT 1) \
              AND state = 'pending' AND (lease_until <= $5 OR lease_until > $6) RETURNING *",
         )
         .bind(owner.as_str())
@@ -126,12 +130,12 @@ impl Store {
         Ok(())
     }
 
-    /// The Message-IDs of all that is pending, oldest first.
+    /// The Message-IDs of all that is pending, oldest first, those that only change a calendar last.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        let query = "SELECT id FROM messages WHERE state = 'pending' ORDER BY enqueued_at, id";
+        let query = "SELECT id FROM messages WHERE state = 'pending' ORDER BY channel = 'calendar', enqueued_at, id";
         Ok(sqlx::query_scalar(query).fetch_all(&mut *self.connection().await).await?)
     }
 
@@ -191,6 +195,7 @@ fn parcel(row: &SqliteRow) -> Result<Parcel, StoreError> {
     let draft = Draft {
         id: row.get("id"),
         address: parsed("address", row.get("address"))?,
+        channel: parsed("channel", row.get("channel"))?,
         subject: Text::clean(row.get("subject")),
         enqueued_at: instant(row.get("enqueued_at")),
         raw: row.get("raw"),

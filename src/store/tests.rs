@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    Credential, CredentialId, Families, Holder, Ident, Kind, Mark, Notice, NoticeKey, NoticeKind, Owners, Serial,
-    SourceName, Step, Subject, TeamId, Text, Trouble, X509,
+    Channel, Credential, CredentialId, Families, Holder, Ident, Kind, Mark, Notice, NoticeKey, NoticeKind, Owners,
+    Serial, SourceName, Step, Subject, TeamId, Text, Trouble, X509,
 };
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use crate::outbox::{About, Draft, Fate};
@@ -109,6 +109,7 @@ fn draft(id: &str, enqueued_at: Timestamp) -> Draft {
     Draft {
         id: id.to_owned(),
         address: "ops@example.ca".parse().unwrap(),
+        channel: Channel::Mail,
         subject: Text::clean("Expires in 7 days"),
         enqueued_at,
         raw: b"Subject: x\r\n\r\n\0\xff".to_vec(),

@@ -30,6 +30,12 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     response
 }
 
+/// An answer as every listener gives it.
+pub async fn hardened(mut response: Response) -> Response {
+    harden(response.headers_mut());
+    response
+}
+
 /// Probes carry no token, and a feed's address is its own.
 fn is_open(path: &str) -> bool {
     path == "/health" || path == "/health/live" || path.starts_with("/calendar/")

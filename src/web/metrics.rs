@@ -9,7 +9,7 @@ use super::body::{streamed, streamed_exactly};
 use super::exposition::{Line, family};
 use super::gzip::{Joined, Segment};
 use super::series;
-use crate::domain::{NoticeKind, Policy, SourceName, TeamId};
+use crate::domain::{Channel, NoticeKind, Policy, SourceName, TeamId};
 use crate::observe::View;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -29,31 +29,12 @@ const POLL_BUCKETS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 
 const DELAY_BUCKETS: &[f64] =
     &[60.0, 300.0, 900.0, 3_600.0, 14_400.0, 28_800.0, 43_200.0, 86_400.0, 129_600.0, 172_800.0, 604_800.0];
 
-/// The way in which something was delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    Mail,
-    Calendar,
-}
-
 /// What became of one attempt to deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Delivered,
     Deferred,
     Rejected,
-}
-
-impl Channel {
-    pub const ALL: [Self; 2] = [Self::Mail, Self::Calendar];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mail => "mail",
-            Self::Calendar => "calendar",
-        }
-    }
 }
 
 impl Outcome {

@@ -29,6 +29,7 @@ fn app(view: View) -> App {
         version: "0.1.0",
         revision: "abc",
         access_token: None,
+        feeds: Arc::default(),
         demo_mail: false,
     }
 }
@@ -266,7 +267,7 @@ async fn other_paths_are_not_there_and_other_methods_not_allowed() {
         let answer = ask(&main, Request::head(path).body(Body::empty()).unwrap()).await;
         assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0), "{path}");
     }
-    let feed = feed_router();
+    let feed = feed_router(app(small_place()));
     assert_eq!(get(&feed, "/health/live").await.status, StatusCode::OK);
     for path in ["/", "/health", "/metrics", "/api/v1/credentials", "/calendar/t/ccaas.ics"] {
         assert_eq!(get(&feed, path).await.status, StatusCode::NOT_FOUND, "{path}");

@@ -305,3 +305,28 @@ async fn a_service_that_is_killed_again_and_again_loses_nothing() {
     let told_twice: Vec<_> = carried_by.iter().filter(|(_, ids)| ids.len() > 1).collect();
     assert!(told_twice.is_empty(), "under two ids: {told_twice:#?}");
 }
+
+#[tokio::test]
+async fn a_feed_is_served_on_its_own_listener_too_and_a_token_that_cannot_be_read_is_said_at_the_start() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let more = "[teams.readers]\nfeed_token = { env = \"FEED_TOKEN_OF_THE_TEST\" }\n";
+    let mut desk = Desk::new(two_secrets(), more).await;
+    desk.reconfigure(|config| config.replace("[azure]", &format!("feed_listen = \"127.0.0.1:{port}\"\n[azure]")));
+    let refused = desk.run(&["run"]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.err.contains("teams.readers.feed_token: the environment variable FEED_TOKEN_OF_THE_TEST is not set")
+    );
+    let token = "f00dfeedf00dfeedf00dfeedf00dfeed";
+    desk.set("FEED_TOKEN_OF_THE_TEST", token);
+    let service = desk.start();
+    let path = format!("/calendar/{token}/readers.ics");
+    for (asked, path, status) in
+        [(desk.port, &*path, 200), (port, &path, 200), (port, "/", 404), (port, "/metrics", 404)]
+    {
+        let (found, body) = service.get_at(asked, path).await;
+        assert_eq!((found, body.starts_with("BEGIN:VCALENDAR\r\n")), (status, status == 200), "{asked} {path}");
+    }
+    assert!(!std::fs::read_to_string(desk.path("log")).unwrap().contains(token));
+    service.stop().await;
+}

@@ -157,8 +157,13 @@ impl Service {
 
     /// What it answers, once it does.
     pub async fn get(&self, path: &str) -> (u16, String) {
+        self.get_at(self.port, path).await
+    }
+
+    /// The same at another of its ports.
+    pub async fn get_at(&self, port: u16, path: &str) -> (u16, String) {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("http://127.0.0.1:{port}{path}");
         for _ in 0..500 {
             if let Ok(answer) = client.get(&url).send().await {
                 return (answer.status().as_u16(), answer.text().await.unwrap());

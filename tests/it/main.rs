@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by falling over")]
 
+mod calendar;
 mod certificates;
 mod cli;
 mod desk;
@@ -10,6 +11,7 @@ mod facts;
 mod forecast;
 mod life;
 mod outage;
+mod pages;
 mod restart;
 mod routing;
 mod schedule;

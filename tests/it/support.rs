@@ -3,8 +3,7 @@
 //! A [`Place`] is what outlives a process: the tenant, the time, the folder with the state. A [`Process`] is everything that a kill
 //! takes away. A [`TestWatcher`] is one process in its place; most stories need no more.
 
-use axum::body::Body;
-use axum::http::Request;
+use crate::pages::{app, get};
 use expiry_watch::clock::{Clock, ManualClock};
 use expiry_watch::config::{self, AzureCredential, Config, SecretRef, SmtpLogin, State, System};
 use expiry_watch::cycle::{Cycle, Polled, Tell};
@@ -16,7 +15,6 @@ use expiry_watch::observe::Observed;
 use expiry_watch::sources::{Patience, Source, Surroundings};
 use expiry_watch::store::{Owner, Pick, Store};
 use expiry_watch::web;
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -27,7 +25,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
-use tower::ServiceExt;
 use url::Url;
 
 pub const OPS: &str = "ccaas-ops@example.ca";
@@ -62,6 +59,9 @@ const PLACE: &str = r#"
 /// Everything belongs to one team.
 pub const ONE_TEAM: &str = "[defaults]\nteams = [ \"ccaas\" ]\n";
 
+/// What opens every feed of the stories.
+pub const FEED_TOKEN: &str = "f00dfeedf00dfeedf00dfeedf00dfeed";
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What outlives a process.
@@ -90,6 +90,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("client-secret"), tenant.client_secret()).unwrap();
         std::fs::write(folder.path().join("certcentral-key"), tenant.certcentral().key()).unwrap();
+        std::fs::write(folder.path().join("feed-token"), FEED_TOKEN).unwrap();
         std::fs::write(folder.path().join("roots.pem"), tenant.nodes().roots_pem()).unwrap();
         Self { tenant, clock, folder, config: format!("{PLACE}{more}") }
     }
@@ -123,6 +124,9 @@ impl Place {
         }
         if let Some(config::Transport::Graph(graph)) = config.mail.as_mut().map(|mail| &mut mail.transport) {
             graph.graph_url = Url::parse(&self.tenant.graph_url()).unwrap();
+        }
+        for token in config.feed_tokens.values_mut() {
+            *token = SecretRef::File(self.path("feed-token"));
         }
         config.state = State::Sqlite(self.state());
         config
@@ -256,19 +260,9 @@ impl Process {
         let metrics = Arc::new(web::Metrics::new(&self.config.policy, &names).unwrap());
         let observed = Arc::new(Observed::new(view));
         metrics.render(&observed.view());
-        let app = web::App {
-            observed,
-            archive: expiry_watch::observe::Archive::new().0,
-            metrics,
-            clock: self.postman.clock.clone(),
-            version: "0",
-            revision: "",
-            access_token: None,
-            demo_mail: false,
-        };
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = web::router(app).oneshot(request).await.unwrap();
-        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+        let tokens = self.config.feed_tokens.iter().map(|(team, token)| (team, token.read().unwrap()));
+        let feeds = web::Feeds::new(&self.config.policy, tokens);
+        get(app(observed, metrics, feeds, &self.postman.clock), path).await
     }
 
     /// The same process as the daemon's loops see it.
@@ -279,10 +273,11 @@ impl Process {
         let observed = Arc::new(Observed::new(cycle.view(expiry_watch::decide::Ledger::default())));
         observed.beat(|pulse| pulse.leader = true);
         let clock = postman.clock.clone();
+        let app = app(observed.clone(), metrics.clone(), web::Feeds::default(), &clock);
         let conductor =
             Conductor::new(cycle, store.clone(), config.schedule.clone(), clock, observed.clone(), metrics.clone());
         let round = Round::new(postman, observed.clone(), metrics);
-        Loops { conductor, round, observed, store, running: tokio::sync::watch::channel(false).1 }
+        Loops { conductor, round, observed, store, app, running: tokio::sync::watch::channel(false).1 }
     }
 }
 
@@ -292,6 +287,7 @@ pub struct Loops {
     pub round: Round,
     pub observed: Arc<Observed>,
     pub store: Arc<Store>,
+    app: web::App,
     running: tokio::sync::watch::Receiver<bool>,
 }
 
@@ -301,6 +297,10 @@ impl Loops {
         self.conductor.turn().await;
         assert_eq!(self.observed.pulse().store_error, None);
         self.round.walk(&self.running).await.unwrap();
+    }
+
+    pub async fn metrics(&self) -> String {
+        get(self.app.clone(), "/metrics").await
     }
 }
 

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("deliver", &["domain", "config", "clock", "http", "azure", "outbox", "store"]),
     ("observe", &["domain", "inventory", "decide"]),
     ("report", &["domain", "inventory", "decide", "observe"]),
-    ("web", &["domain", "inventory", "decide", "observe", "report", "clock", "config"]),
+    ("web", &["domain", "inventory", "decide", "observe", "render", "report", "clock", "config"]),
     ("cycle", &["domain", "config", "clock", "sources", "inventory", "decide", "render", "outbox", "store", "observe"]),
     (
         "daemon",

@@ -1,7 +1,7 @@
 //! What good configurations come to mean.
 
 use super::*;
-use crate::domain::{Period, Successor};
+use crate::domain::{CalendarChoice, Period, Successor};
 
 fn ladder(written: &[&str]) -> Vec<Threshold> {
     written.iter().map(|threshold| threshold.parse().unwrap()).collect()
@@ -253,18 +253,6 @@ fn last_uses_and_owners_are_read_where_the_file_says_so_and_warned_of_where_they
 }
 
 #[test]
-fn what_this_version_does_not_act_on_is_accepted_with_a_warning() {
-    for (changed, path) in [
-        ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"invite\"", "teams.ccaas.calendar"),
-        ("[teams.ccaas]\nemail = \"a@example.ca\"\nfeed_token = { env = \"T\" }", "teams.ccaas.feed_token"),
-    ] {
-        let config = accepted(&with(changed));
-        assert_eq!(config.warnings.len(), 1, "{changed} {:?}", config.warnings);
-        assert!(config.warnings[0].starts_with(&format!("{path}: this version does not ")), "{:?}", config.warnings);
-    }
-}
-
-#[test]
 fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
     for (changed, path) in [
         ("[defaults]\nteams = []", "defaults.teams: no team"),
@@ -272,6 +260,11 @@ fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
             "[[rules]]\nteams = []\n[[rules]]\nmatch = { label = \"x\" }",
             "rules[1]: never decides anything, since rules[0]",
         ),
+        (
+            "[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"none\"\nfeed_token = { env = \"T\" }",
+            "teams.ccaas.feed_token: it opens nothing",
+        ),
+        ("[teams.ccaas]\nemail = \"a@example.ca\"\ncalendar = \"feed\"", "teams.ccaas.calendar: there is no feed"),
         ("[teams.quiet]\nname = \"Quiet\"", "teams.quiet.email: no address"),
         (
             "[azure]\ncredential = \"managed_identity\"\nclient_secret = { env = \"S\" }",
@@ -315,4 +308,46 @@ fn a_secret_that_cannot_be_read_yet_is_a_warning_of_loading_alone() {
     std::fs::write(file.path(), text).unwrap();
     let wanted = "http.access_token: the environment variable EXPIRY_WATCH_TEST_NOT_SET is not set";
     assert_eq!(load(file.path()).unwrap().warnings, [wanted]);
+}
+
+#[test]
+fn a_team_may_be_invited_have_a_feed_or_both() {
+    let team = |keys: &str| accepted(&with(&format!("[teams.ccaas]\nemail = \"a@example.ca\"\n{keys}")));
+    for (keys, calendar, has_feed) in [
+        ("", CalendarChoice::Feed, false),
+        ("feed_token = { env = \"T\" }", CalendarChoice::Feed, true),
+        ("calendar = \"invite\"", CalendarChoice::Invite, false),
+        ("calendar = \"invite\"\nfeed_token = { env = \"T\" }", CalendarChoice::Invite, true),
+        ("calendar = \"none\"", CalendarChoice::None, false),
+    ] {
+        let config = team(keys);
+        let id = TeamId::new("ccaas");
+        assert_eq!((config.policy.teams[&id].calendar, config.warnings.len()), (calendar, 0), "{keys}");
+        assert_eq!(config.feed_tokens.get(&id), has_feed.then(|| SecretRef::Env("T".to_owned())).as_ref(), "{keys}");
+    }
+}
+
+#[test]
+fn a_feed_token_that_somebody_could_guess_is_a_warning_that_does_not_show_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, file) = (folder.path().join("token"), folder.path().join("config.toml"));
+    let keys = format!("email = \"a@example.ca\"\nfeed_token = {{ file = \"{}\" }}", token.display());
+    std::fs::write(&file, with(&format!("[teams.ccaas]\n{keys}"))).unwrap();
+    for (written, bits) in [
+        ("0123456789abcdef0123456789abcdef", None),
+        ("Zm9vYmFyYmF6cXV4MTIzNA", Some(129)),
+        ("0123456789abcdef0123456789abcde", Some(124)),
+        ("12345678901234567890123456789012345678", Some(125)),
+        ("hunter2", Some(41)),
+    ] {
+        std::fs::write(&token, written).unwrap();
+        let warnings = load(&file).unwrap().warnings;
+        let Some(bits) = bits.filter(|bits| *bits < 128) else {
+            assert!(warnings.is_empty(), "{warnings:?}");
+            continue;
+        };
+        let begins = format!("teams.ccaas.feed_token: it has {bits} bits at most");
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&begins), "{warnings:?}");
+        assert!(!warnings[0].contains(written));
+    }
 }
