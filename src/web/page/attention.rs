@@ -5,7 +5,7 @@
 use super::filter::Filter;
 use super::horizon::{Horizon, has_ended};
 use super::scene::{One, Scene, count_of, days, holder_of, link_to, look_of_state, spoken};
-use crate::decide::{HolderState, State, Status, Verdict};
+use crate::decide::{HolderState, Reason, State, Status, Verdict};
 use crate::observe::View;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -41,7 +41,9 @@ pub fn is_broken(verdict: &Verdict) -> bool {
 
 fn rank(view: &View, at: usize) -> Option<Rank> {
     let verdict = &view.verdicts[at];
-    if verdict.status == Status::Ignored {
+    // What another credential's notices tell is looked at there.
+    let told_elsewhere = matches!(verdict.reason, Reason::ToldBy(_)) && verdict.conditions.is_empty();
+    if verdict.status == Status::Ignored || told_elsewhere {
         return None;
     }
     let by_date = match (verdict.status, Horizon::of(verdict)) {
