@@ -206,7 +206,7 @@ pub fn rotation_in_words(
 ) -> String {
     let plan = super::rotation::plan(credential, treatment, calendar);
     let (Some(plan), Some(every)) = (plan, treatment.rotate_every) else { return "to be replaced".to_owned() };
-    let verb = if plan.end > calendar.now { "is" } else { "was" };
+    let verb = if calendar.days_until(plan.end) >= 0 { "is" } else { "was" };
     let began = plan.start.map(|start| format!(" since it began on {}", calendar.date(start))).unwrap_or_default();
     format!("it {verb} to be replaced by {}, {every}{began}", calendar.date(plan.end))
 }

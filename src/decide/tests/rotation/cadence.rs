@@ -139,7 +139,7 @@ fn a_reminder_says_by_when_and_why_then() {
         ),
         (
             90,
-            "0d threshold crossed on 2026-04-05; it was to be replaced by 2026-04-05, 90d since it began on 2026-01-05",
+            "0d threshold crossed on 2026-04-05; it is to be replaced by 2026-04-05, 90d since it began on 2026-01-05",
         ),
     ] {
         assert_eq!(on(day, "rotation_due", &told).reason, reason);
