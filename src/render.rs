@@ -20,7 +20,7 @@ mod text;
 mod when;
 mod wording;
 
-pub use calendar::feed;
+pub use calendar::{feed, folded};
 pub use compose::{ComposeError, compose, compose_invitation};
 pub use invitation::invitation;
 pub use summary::{Change, Summary, SummaryHolder, SummaryItem, SummarySource, What, summary, test_letter};

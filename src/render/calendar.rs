@@ -59,7 +59,7 @@ pub(super) fn invitation(invitation: &Invitation, parties: &Parties<'_>, zone: &
             event.add_property("STATUS", "CANCELLED");
         }
     }
-    written(calendar(method(invitation)).push(event.done()))
+    folded(&calendar(method(invitation)).push(event.done()).to_string())
 }
 
 /// All of a team's dates, in order of their day.
@@ -81,7 +81,7 @@ pub fn feed(name: &Text, team: &TeamId, mut dates: Vec<Appointment>, zone: &Time
         event.add_property("STATUS", "CONFIRMED");
         calendar.push(event.done());
     }
-    written(&calendar)
+    folded(&calendar.to_string())
 }
 
 fn calendar(method: &str) -> Calendar {
@@ -191,19 +191,24 @@ fn text(key: &str, value: &str) -> Property {
     property
 }
 
-/// The crate folds, but lets the last piece of a line have one octet too many, with the blank that it begins with.
-fn written(calendar: &Calendar) -> String {
-    let mut folded = String::new();
-    for line in calendar.to_string().split_inclusive("\r\n") {
-        let octets = line.trim_end_matches("\r\n").len();
-        let (first, rest) = line.split_at(if octets > LINE { line.floor_char_boundary(LINE) } else { 0 });
-        if !first.is_empty() {
-            folded.push_str(first);
-            folded.push_str("\r\n ");
+/// The same content in lines of at most 75 octets, none parted within a character. The library's own folding makes some of 76.
+#[must_use]
+pub fn folded(written: &str) -> String {
+    let mut out = String::with_capacity(written.len() + 64);
+    let mut used = 0;
+    for line in written.replace("\r\n ", "").split_inclusive("\r\n") {
+        for c in line.trim_end_matches("\r\n").chars() {
+            if used + c.len_utf8() > LINE {
+                out.push_str("\r\n ");
+                used = 1;
+            }
+            out.push(c);
+            used += c.len_utf8();
         }
-        folded.push_str(rest);
+        out.push_str("\r\n");
+        used = 0;
     }
-    folded
+    out
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["domain", "inventory", "outbox"]),
     ("deliver", &["domain", "config", "clock", "http", "azure", "outbox", "store"]),
     ("observe", &["domain", "inventory", "decide"]),
-    ("report", &["domain", "inventory", "decide", "observe"]),
+    ("report", &["domain", "inventory", "decide", "observe", "render"]),
     ("web", &["domain", "inventory", "decide", "observe", "render", "report", "clock", "config"]),
     ("cycle", &["domain", "config", "clock", "sources", "inventory", "decide", "render", "outbox", "store", "observe"]),
     (

@@ -221,3 +221,13 @@ proptest! {
         prop_assert!(values(&feed).iter().filter(|(key, value)| key.starts_with("X-WR-CALNAME") && *value == name).count() == 1);
     }
 }
+
+proptest! {
+    #[test]
+    fn folding_changes_where_lines_break_and_nothing_else(lines in proptest::collection::vec("[a-zé証 ]{1,200}", 0..4)) {
+        let written: String = lines.iter().map(|line| format!("X:{line}\r\n")).collect();
+        let parted = folded(&written);
+        prop_assert!(parted.split("\r\n").all(|line| line.len() <= LINE));
+        prop_assert_eq!(parted.replace("\r\n ", ""), written);
+    }
+}
