@@ -89,7 +89,9 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let lookup = Lookup::new(world);
     let bench = Bench::new(world, &calendar, &lookup);
     let mut decision = Decision::default();
+    // Room for all at once: what grows leaves holes behind that a large directory feels.
     decision.verdicts.reserve_exact(world.inventory.entries().len());
+    decision.holders.reserve_exact(families(world.inventory).count());
     for (first, siblings) in families(world.inventory) {
         bench.siblings(siblings, first, &mut decision);
     }
@@ -175,9 +177,6 @@ impl<'a> Bench<'a> {
             let state = state_of_all.filter(|_| verdict.is_some());
             let about = About { entry, route: &route, successor, state };
             settle(verdict.as_deref_mut(), &about, told, &self.desk, &mut decision.notices);
-            if let Some(verdict) = verdict.filter(|verdict| verdict.code == Code::Due) {
-                verdict.next_at = None;
-            }
         }
         decision.holders.extend(state);
     }
@@ -187,13 +186,12 @@ impl<'a> Bench<'a> {
         let now = self.calendar.now;
         let route = self.lookup.router.route(&entry.credential);
         let successor = succession::successor(index, siblings, route.treatment.successor, now);
-        let covered_since =
-            successor.and_then(|_| succession::covered_since(index, siblings, route.treatment.successor, now));
+        let first_successor = succession::first_successor(index, siblings, route.treatment.successor, now);
+        let covered_since = first_successor.and_then(|sibling| siblings[sibling].credential.not_before);
         let mut conditions = conditions::conditions(entry, &self.lookup.issued, self.world.policy, self.calendar);
         let agreement = self.lookup.directory.compare(entry, &self.lookup.router, self.calendar);
         let place = Place {
-            covered: successor.is_some(),
-            covered_since,
+            first_successor: first_successor.and_then(|sibling| u32::try_from(first + sibling).ok()),
             old_use: successor.map(|_| self.usage.of_old(&entry.credential, covered_since)).unwrap_or_default(),
             newest: route.treatment.rotate_every.is_some()
                 && successor.is_none()

@@ -50,7 +50,7 @@ fn appointment(
     policy: &Policy,
     calendar: &Calendar<'_>,
 ) -> Option<Appointment> {
-    let is_silent = verdict.place.covered
+    let is_silent = verdict.is_covered()
         || verdict.status == Status::Ignored
         || matches!(verdict.reason, Reason::ToldBy(_) | Reason::EndedLongAgo);
     let (entry, treatment) = (verdict.entry(inventory), verdict.treatment(policy));

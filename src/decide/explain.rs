@@ -49,6 +49,13 @@ impl Verdict {
         Case { entry, treatment, place: self.place, calendar }.judge().next
     }
 
+    /// When that comes; `None` also where something is due already, which comes before it.
+    #[must_use]
+    pub fn next_at(&self, inventory: &Inventory, policy: &Policy, calendar: &Calendar<'_>) -> Option<Timestamp> {
+        let next = (self.code != Code::Due).then(|| self.next(inventory, policy, calendar))?;
+        next.map(|next| next.crossed_at)
+    }
+
     fn why(&self, context: Context<'_>) -> String {
         let Context { inventory, policy, calendar } = context;
         let credential = self.credential(inventory);

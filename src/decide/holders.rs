@@ -70,8 +70,6 @@ pub struct HolderState {
     pub state: State,
     /// Since when it has been in this state, as far as that is known.
     pub since: Option<Timestamp>,
-    /// The latest end among its valid credentials; `None` where there is none, or one that never ends.
-    pub covered_until: Option<Timestamp>,
     /// The verdict that the state follows from.
     about: u32,
 }
@@ -89,20 +87,15 @@ impl Group<'_> {
     /// `first` is the index of the first of the verdicts.
     #[must_use]
     pub fn state(&self, first: usize) -> HolderState {
-        let now = self.calendar.now;
-        // What could never be read says nothing about its holder.
-        let known = || self.verdicts.iter().filter(|verdict| verdict.code != Code::Unknown);
-        let valid = || known().map(|verdict| self.of(verdict)).filter(|credential| credential.is_valid_at(now));
-        let (state, since, about) = if valid().next().is_none() {
+        let covered = valid(self.verdicts, self.inventory, self.calendar.now).next().is_some();
+        let (state, since, about) = if !covered {
             self.without_cover()
         } else {
             let pressing = (0..self.verdicts.len()).filter_map(|index| self.pressing(index));
             pressing.reduce(|a, b| if b.0 > a.0 { b } else { a }).unwrap_or_else(|| self.steady())
         };
-        let endless = valid().any(|credential| credential.expires_at.is_none());
-        let covered_until = valid().filter_map(|credential| credential.expires_at).max().filter(|_| !endless);
         let about = u32::try_from(first + about).unwrap_or(u32::MAX);
-        HolderState { verdicts: first..first + self.verdicts.len(), state, since, covered_until, about }
+        HolderState { verdicts: first..first + self.verdicts.len(), state, since, about }
     }
 
     fn of(&self, verdict: &Verdict) -> &Credential {
@@ -129,7 +122,7 @@ impl Group<'_> {
         let credential = self.of(verdict);
         let now = self.calendar.now;
         if verdict.status == Status::Superseded && !credential.has_ended_at(now) && credential.has_begun_at(now) {
-            let began = verdict.place.covered_since;
+            let began = verdict.covered_since(self.inventory);
             let idle_since = || self.usage.last(credential).and_then(|known| known.last.checked_add(RECENT).ok());
             return Some(match verdict.place.old_use {
                 OldUse::InUse => (State::OldInUse, began, index),
@@ -156,7 +149,25 @@ impl Group<'_> {
     }
 }
 
+/// The valid ones. What could never be read says nothing about its holder.
+fn valid<'a>(
+    verdicts: &'a [Verdict],
+    inventory: &'a Inventory,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Credential> + Clone {
+    let known = verdicts.iter().filter(|verdict| verdict.code != Code::Unknown);
+    known.map(|verdict| verdict.credential(inventory)).filter(move |credential| credential.is_valid_at(now))
+}
+
 impl HolderState {
+    /// The latest end among its valid credentials, of all `verdicts`; `None` where there is none, or one that never ends.
+    #[must_use]
+    pub fn covered_until(&self, verdicts: &[Verdict], inventory: &Inventory, now: Timestamp) -> Option<Timestamp> {
+        let valid = valid(verdicts.get(self.verdicts.clone())?, inventory, now);
+        let endless = valid.clone().any(|credential| credential.expires_at.is_none());
+        valid.filter_map(|credential| credential.expires_at).max().filter(|_| !endless)
+    }
+
     /// Why it is in this state, as a sentence.
     #[must_use]
     pub fn explain(&self, verdicts: &[Verdict], context: Context<'_>) -> String {
@@ -199,7 +210,7 @@ impl HolderState {
                 let new = verdict.successor(inventory);
                 let both = format!(
                     "a new one is valid since {}, the last until {}; the old one still runs until {}",
-                    date(verdict.place.covered_since),
+                    date(verdict.covered_since(inventory)),
                     date(new.and_then(|new| new.expires_at)),
                     date(credential.expires_at)
                 );

@@ -101,7 +101,7 @@ fn rotated<'a>(
     if of.all(|entry| entry.is_cancelled) {
         return HashMap::new();
     }
-    verdicts.iter().map(|verdict| (verdict.credential(inventory).id.clone(), verdict.place.covered)).collect()
+    verdicts.iter().map(|verdict| (verdict.credential(inventory).id.clone(), verdict.is_covered())).collect()
 }
 
 fn withdraw(told: Invited, rotated: &HashMap<CredentialId, bool>, now: Timestamp) -> Invitation {

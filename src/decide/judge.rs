@@ -7,7 +7,7 @@ use super::usage::OldUse;
 use super::verdict::{Code, Reason, Status};
 use crate::domain::{Credential, NoticeKind, Step, Treatment, Trouble};
 use crate::inventory::Entry;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// One credential with all that its judgement depends on, but for what has been told.
 pub struct Case<'a> {
@@ -20,10 +20,8 @@ pub struct Case<'a> {
 /// What a credential is among the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Whether a successor covers it.
-    pub covered: bool,
-    /// Since when a successor does: the first one, where there are several.
-    pub covered_since: Option<Timestamp>,
+    /// The index of the successor that began first, where one covers it: since then it has been covered.
+    pub first_successor: Option<u32>,
     /// Whether it is used all the same.
     pub old_use: OldUse,
     /// Whether it is the newest valid one of its kind, whose age counts for the next rotation.
@@ -141,7 +139,7 @@ impl Case<'_> {
     /// Make sure that a planned end is announced as one, and that its passing is not announced at all; but that what is used to the
     /// last is no planned end.
     fn superseded(&self) -> Option<Finding> {
-        self.place.covered.then_some(())?;
+        self.place.first_successor?;
         let quiet = (Code::Superseded, Reason::Superseded);
         let life = Span::of_life(self.credential()).filter(|life| life.end >= self.calendar.now);
         let Some(life) = life else { return Finding::quiet(Status::Superseded, quiet.0, quiet.1) };

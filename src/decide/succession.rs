@@ -20,10 +20,10 @@ pub fn successor(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp)
         .map(|(index, _)| index)
 }
 
-/// Since when something else could have been used in the place of `siblings[of]`: since the first of those that supersede it began.
+/// The first that began of those that supersede `siblings[of]`: since then it could have been used in its place.
 #[must_use]
-pub fn covered_since(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp) -> Option<Timestamp> {
-    covering(of, siblings, rule, now).filter_map(|(_, entry)| entry.credential.not_before).min()
+pub fn first_successor(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp) -> Option<usize> {
+    covering(of, siblings, rule, now).min_by_key(|(_, entry)| entry.credential.not_before).map(|(index, _)| index)
 }
 
 /// All that supersede `siblings[of]`.
@@ -145,7 +145,7 @@ mod tests {
         let third = secret("third", "2026-10-01T00:00:00Z", "2027-06-01T00:00:00Z");
         let siblings = [entry(old(), NOW), entry(third, NOW), entry(new(), NOW)];
         assert_eq!(successor(0, &siblings, Successor::Label, at(NOW)), Some(1));
-        let first = covered_since(0, &siblings, Successor::Label, at(NOW));
-        assert_eq!(first, new().not_before, "and its use could have moved since the first of them began");
+        let first = first_successor(0, &siblings, Successor::Label, at(NOW));
+        assert_eq!(first, Some(2), "and its use could have moved since the first of them began");
     }
 }

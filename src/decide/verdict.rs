@@ -114,7 +114,6 @@ pub struct Verdict {
     pub status: Status,
     pub code: Code,
     pub reason: Reason,
-    pub next_at: Option<Timestamp>,
     /// `None` = it never expires.
     pub days_left: Option<i32>,
     /// What is wrong beside its dates.
@@ -156,7 +155,6 @@ impl Verdict {
             status: finding.status,
             code: finding.code,
             reason: finding.reason,
-            next_at: finding.next.map(|next| next.crossed_at),
             days_left: days_left.map(|days| i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX })),
             conditions: Box::default(),
             from_elsewhere: false,
@@ -192,6 +190,17 @@ impl Verdict {
     #[must_use]
     pub fn successor<'a>(&self, inventory: &'a Inventory) -> Option<&'a Credential> {
         self.superseded_by.map(|index| &*inventory.entries()[index as usize].credential)
+    }
+
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        self.place.first_successor.is_some()
+    }
+
+    /// Since when a successor covers it: the first one, where there are several.
+    #[must_use]
+    pub fn covered_since(&self, inventory: &Inventory) -> Option<Timestamp> {
+        inventory.entries()[self.place.first_successor? as usize].credential.not_before
     }
 
     #[must_use]

@@ -190,7 +190,7 @@ impl VerdictRow {
             code: verdict.code.as_str(),
             notice: rung.map(|rung| rung.kind.as_str()),
             threshold: rung.map(|rung| rung.step.to_string()),
-            next_at: verdict.next_at,
+            next_at: verdict.next_at(&view.inventory, &view.policy, calendar),
             reason: verdict.explain(&view.inventory, &view.policy, calendar),
         }
     }
@@ -266,7 +266,7 @@ impl<'a> HolderRow<'a> {
             state: holder.state.as_str(),
             since: holder.since,
             reason: holder.explain(&view.verdicts, context),
-            covered_until: holder.covered_until,
+            covered_until: holder.covered_until(&view.verdicts, &view.inventory, view.at),
             credentials: group.iter().map(|verdict| Shown(&verdict.credential(&view.inventory).id)).collect(),
         }
     }

@@ -168,7 +168,7 @@ fn info<'a>(out: &mut Vec<u8>, view: &'a View, verdict: &'a Verdict, common: &mu
 
 /// No line where nothing is valid, or something valid never ends.
 fn covered_until<'a>(out: &mut Vec<u8>, view: &'a View, holder: &HolderState, common: &mut Common<'a>) {
-    let Some(until) = holder.covered_until else { return };
+    let Some(until) = holder.covered_until(&view.verdicts, &view.inventory, view.at) else { return };
     let verdict = &view.verdicts[holder.verdicts.start];
     holder_labels(Line::new(out, COVERED), view, verdict, common).labels(common.owner(view, verdict)).instant(until);
 }

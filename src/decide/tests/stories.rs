@@ -213,9 +213,11 @@ fn what_has_not_begun_waits_for_its_beginning() {
     let future = secret("future", "2026-11-26T00:00:00Z", "2026-12-01T19:00:00Z");
     let told = life.days(EIGHT, 12, |_| vec![future.clone()]);
     assert_eq!(told, ["7 expiring 3d", "9 expiring 1d", "10 expiring 0d", "11 expired"]);
-    let verdict = &Life { ledger: Default::default(), ..life }.decide(at(EIGHT)).verdicts[0];
+    life.ledger = Default::default();
+    let verdict = &life.decide(at(EIGHT)).verdicts[0];
     assert_eq!((verdict.status, verdict.code), (Status::NotYetValid, Code::Waiting));
-    assert_eq!(verdict.next_at, Some(at("2026-11-28T07:00:00Z")));
+    let calendar = crate::decide::Calendar::new(&life.policy.zone, at(EIGHT));
+    assert_eq!(verdict.next_at(&life.inventory, &life.policy, &calendar), Some(at("2026-11-28T07:00:00Z")));
 }
 
 #[test]
