@@ -81,6 +81,17 @@ function tornWords() {
   return [...torn];
 }
 
+/// The words above the time line that run into those beside them.
+function crowdedWords() {
+  const words = [...document.querySelectorAll(".horizons span")].map((span) => {
+    const range = document.createRange();
+    range.selectNodeContents(span);
+    return { says: span.textContent, box: range.getBoundingClientRect() };
+  });
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return words.slice(1).filter((word, at) => meets(words[at].box, word.box)).map((word) => word.says);
+}
+
 async function look(browser, name, path, light, [size, width]) {
   const where = `${path} (${light}, ${width} px)`;
   const note = (text) => problems.push(`${where}: ${text}`);
@@ -115,6 +126,8 @@ async function look(browser, name, path, light, [size, width]) {
     if (torn.length > 0) note(`tears words apart (${medium}): ${torn.join(", ")}`);
   }
   await page.emulateMediaType("screen");
+  const crowded = await page.evaluate(crowdedWords);
+  if (crowded.length > 0) note(`words over each other: ${crowded.join(", ")}`);
   const planted = await page.evaluate(() => document.querySelectorAll("main img, main script, main style, main iframe, main [onerror]").length);
   if (planted > 0) note(`${planted} elements that nobody wrote`);
   await page.evaluate(axe);
