@@ -9,7 +9,7 @@ const [site] = process.argv.slice(2);
 const pictures = process.env.PICTURES;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const LIGHTS = ["light", "dark"];
-const WIDTHS = { wide: 1280, phone: 360 };
+const WIDTHS = { wide: 1280, tablet: 800, phone: 360 };
 const WHOLE = ["status", "credential", "hostile"];
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /// What a page has to say, the hostile name as its own text.
@@ -62,6 +62,36 @@ async function paths() {
   };
 }
 
+/// The words of our own in a table that stand on more than one line: a column so narrow is read letter by letter.
+function tornWords() {
+  const torn = new Set();
+  for (const own of document.querySelectorAll("th, td .status, td[data-name='Teams']")) {
+    // On a telephone the head of a table is there for those who listen.
+    if (own.closest("thead")?.getBoundingClientRect().width < 2) continue;
+    const texts = document.createTreeWalker(own, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/\w+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1) torn.add(word[0]);
+      }
+    }
+  }
+  return [...torn];
+}
+
+/// The words above the time line that run into those beside them.
+function crowdedWords() {
+  const words = [...document.querySelectorAll(".horizons span")].map((span) => {
+    const range = document.createRange();
+    range.selectNodeContents(span);
+    return { says: span.textContent, box: range.getBoundingClientRect() };
+  });
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return words.slice(1).filter((word, at) => meets(words[at].box, word.box)).map((word) => word.says);
+}
+
 async function look(browser, name, path, light, [size, width]) {
   const where = `${path} (${light}, ${width} px)`;
   const note = (text) => problems.push(`${where}: ${text}`);
@@ -90,6 +120,14 @@ async function look(browser, name, path, light, [size, width]) {
     return { width: document.documentElement.scrollWidth, room, who: wide.slice(0, 3).map((one) => one.outerHTML.slice(0, 90)) };
   });
   if (overflow.width > overflow.room) note(`is ${overflow.width} px wide: ${overflow.who.join(" | ")}`);
+  for (const medium of ["screen", "print"]) {
+    await page.emulateMediaType(medium);
+    const torn = await page.evaluate(tornWords);
+    if (torn.length > 0) note(`tears words apart (${medium}): ${torn.join(", ")}`);
+  }
+  await page.emulateMediaType("screen");
+  const crowded = await page.evaluate(crowdedWords);
+  if (crowded.length > 0) note(`words over each other: ${crowded.join(", ")}`);
   const planted = await page.evaluate(() => document.querySelectorAll("main img, main script, main style, main iframe, main [onerror]").length);
   if (planted > 0) note(`${planted} elements that nobody wrote`);
   await page.evaluate(axe);

@@ -37,7 +37,8 @@ pub struct Filter {
 impl Filter {
     /// The indices of the verdicts that match.
     pub fn select(&self, view: &View) -> Vec<u32> {
-        let words = self.q.trim().to_lowercase();
+        // As names are kept: what was copied from a portal, marks that nobody sees and all, finds what is listed here.
+        let words = Text::clean(&self.q).as_str().to_lowercase();
         let indices = 0..u32::try_from(view.verdicts.len()).unwrap_or(u32::MAX);
         indices.filter(|index| self.matches(view, *index as usize, &words)).collect()
     }
@@ -215,6 +216,7 @@ mod tests {
         };
         assert_eq!(filter(|_| ()), 6);
         assert_eq!(filter(|filter| filter.q = " PEXIP ".to_owned()), 2);
+        assert_eq!(filter(|filter| filter.q = "\u{202E}PE\u{200B}XIP\r\n".to_owned()), 2);
         assert_eq!(filter(|filter| filter.q = "33758b54".to_owned()), 6);
         assert_eq!(filter(|filter| filter.team = "idim".to_owned()), 2);
         assert_eq!(filter(|filter| filter.team = NOBODY.to_owned()), 0);
