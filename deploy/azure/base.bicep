@@ -29,7 +29,8 @@ param storageKey int
 @maxValue(730)
 param logDays int
 
-var accountName = take('st${replace(toLower(name), '-', '')}${uniqueString(resourceGroup().id, name)}', 24)
+// Unique in the world, lower case and digits, 24 at most: 2 and 9 and the 13 of uniqueString.
+var accountName = 'st${take(replace(toLower(name), '-', ''), 9)}${uniqueString(resourceGroup().id, name)}'
 var isPrivate = !empty(subnetId)
 
 // ------------------------------------------------------------------------------------------------------------------ the log

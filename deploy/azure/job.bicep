@@ -31,11 +31,11 @@ param vaultName string
 param secrets array = [
   {
     env: 'EXPIRY_WATCH_HTTP_TOKEN'
-    secret: 'expiry-watch-http-token'
+    secret: 'watch-http-token'
   }
   {
     env: 'DIGICERT_API_KEY'
-    secret: 'expiry-watch-digicert-key'
+    secret: 'watch-digicert-key'
   }
 ]
 

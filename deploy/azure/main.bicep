@@ -32,11 +32,11 @@ param vaultName string
 param secrets array = [
   {
     env: 'EXPIRY_WATCH_HTTP_TOKEN'
-    secret: 'expiry-watch-http-token'
+    secret: 'watch-http-token'
   }
   {
     env: 'DIGICERT_API_KEY'
-    secret: 'expiry-watch-digicert-key'
+    secret: 'watch-digicert-key'
   }
 ]
 
@@ -130,10 +130,10 @@ var asVariables = [for item in secrets: {
   secretRef: toLower(item.secret)
 }]
 
-var allowed = [for (range, number) in operatorRanges: {
-  name: 'operators-${number}'
+var allowed = [for (cidr, index) in operatorRanges: {
+  name: 'operators-${index}'
   action: 'Allow'
-  ipAddressRange: range
+  ipAddressRange: cidr
 }]
 
 resource app 'Microsoft.App/containerApps@2025-01-01' = {
