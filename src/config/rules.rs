@@ -71,6 +71,10 @@ pub(super) fn defaults(t: &Table, names: &Names) -> Treatment {
         t.at("teams").warn(
             "no team: what no rule gives to one is mailed to nobody, and stands in every team's summary as unowned",
         );
+    } else if defaults.teams.iter().all(TeamId::is_owner) {
+        t.at("teams").warn(
+            "owners alone: where no owner's address is known, and of a source that is silent, nobody is told; name a team as well",
+        );
     }
     defaults
 }

@@ -73,15 +73,31 @@ impl<'a> Directory<'a> {
     #[must_use]
     pub fn compare(&self, vault: &Entry, router: &Router<'_>, calendar: &Calendar<'_>) -> Agreement {
         match vault.credential.mark.as_deref() {
-            Some(Mark { key_id: Some(key), .. }) => self.compare_key(vault, key, router, calendar),
+            Some(mark @ Mark { key_id: Some(key), .. }) => self.compare_key(vault, mark, key, router, calendar),
             Some(Mark { app_id: Some(app), .. }) => self.compare_application(vault, app, router, calendar),
             _ => Agreement::Unmarked,
         }
     }
 
+    /// The credential with this key, of the application that the mark names beside it where that has one: whoever uploads one
+    /// certificate to several applications may give it one key id everywhere.
+    fn keyed(&self, mark: &Mark, key: &Ident) -> Option<usize> {
+        let of_application = mark.app_id.as_ref().and_then(|app| self.by_app.get(app)).into_iter().flatten().copied();
+        let keyed = |index: &usize| self.inventory.entries()[*index].credential.id.key_id() == Some(key);
+        let gone = |index: &usize| self.inventory.entries()[*index].missing_since.is_some();
+        of_application.filter(keyed).min_by_key(gone).or_else(|| self.by_key.get(key).copied())
+    }
+
     /// Make sure that a vault that keeps what is gone or replaced is an alarm, and one whose date is another's too.
-    fn compare_key(&self, vault: &Entry, key: &Ident, router: &Router<'_>, calendar: &Calendar<'_>) -> Agreement {
-        let found = self.by_key.get(key).map(|index| (*index, &self.inventory.entries()[*index]));
+    fn compare_key(
+        &self,
+        vault: &Entry,
+        mark: &Mark,
+        key: &Ident,
+        router: &Router<'_>,
+        calendar: &Calendar<'_>,
+    ) -> Agreement {
+        let found = self.keyed(mark, key).map(|index| (index, &self.inventory.entries()[index]));
         let (index, entry) = match found {
             Some((index, entry)) if entry.missing_since.is_none() => (index, entry),
             Some((_, gone)) => {
@@ -174,7 +190,7 @@ impl<'a> Directory<'a> {
     /// Everything that a comparison of what bears `mark` looks at.
     pub fn looked_at(&self, mark: &Mark) -> impl Iterator<Item = &'a Entry> {
         let named = match mark {
-            Mark { key_id: Some(key), .. } => self.by_key.get(key).copied().into_iter().collect(),
+            Mark { key_id: Some(key), .. } => self.keyed(mark, key).into_iter().collect(),
             Mark { app_id: Some(app), .. } => self.by_app.get(app).cloned().unwrap_or_default(),
             _ => Vec::new(),
         };

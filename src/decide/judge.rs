@@ -128,6 +128,10 @@ impl Case<'_> {
     /// Make sure that nothing is said of what has not begun: it waits for its beginning, or for its first rung after that.
     fn not_yet_valid(&self) -> Option<Finding> {
         let start = self.credential().not_before.filter(|start| *start > self.calendar.now)?;
+        // Dates the wrong way round: what has ended will not begin any more.
+        if self.credential().has_ended_at(self.calendar.now) {
+            return None;
+        }
         let standing = self.ladder();
         // A rung that is crossed already is told when it begins.
         let at_once = standing.rung.map(|rung| Rung { crossed_at: start, ..rung });

@@ -257,6 +257,10 @@ fn what_looks_like_an_oversight_is_accepted_with_a_warning() {
     for (changed, path) in [
         ("[defaults]\nteams = []", "defaults.teams: no team"),
         (
+            "[sources.entra]\ntype = \"entra\"\nowners = true\n[defaults]\nteams = [ \"owner\" ]",
+            "defaults.teams: owners alone",
+        ),
+        (
             "[[rules]]\nteams = []\n[[rules]]\nmatch = { label = \"x\" }",
             "rules[1]: never decides anything, since rules[0]",
         ),

@@ -221,6 +221,16 @@ fn what_has_not_begun_waits_for_its_beginning() {
 }
 
 #[test]
+fn what_begins_after_its_own_end_has_ended_and_does_not_wait_for_what_is_past() {
+    let mut life = Life::with_defaults();
+    let reversed = secret("reversed", "2026-12-20T00:00:00Z", "2026-11-25T00:00:00Z");
+    life.days(EIGHT, 6, |_| vec![reversed.clone()]);
+    let now = at(EIGHT) + SignedDuration::from_hours(6 * 24);
+    let verdict = &life.decide(now).verdicts[0];
+    assert_eq!((verdict.status, verdict.next_at.filter(|next| *next < now)), (Status::Expired, None));
+}
+
+#[test]
 fn what_ends_within_a_day_is_urgent_and_a_weekly_reminder_of_an_end_is_not() {
     let mut life = Life::with_defaults();
     let mut urgent = Vec::new();

@@ -153,6 +153,31 @@ fn a_vault_entry_is_held_against_what_it_says_that_it_keeps() {
 }
 
 #[test]
+fn a_key_id_that_two_applications_share_is_that_of_the_application_which_is_named_beside_it() {
+    let elsewhere = |days: i64| {
+        let same_key = oidc_secret("b", 330);
+        let holder = Holder {
+            id: Ident::new("elsewhere"),
+            app_id: Some(Ident::new("849cca37-34d6-42d9-bb7d-4d8592b385c5")),
+            ..(*same_key.holder).clone()
+        };
+        Credential {
+            id: CredentialId::parse("entra:application:elsewhere:b"),
+            holder: Arc::new(holder),
+            expires_at: same_key.expires_at.map(|end| end + SignedDuration::from_hours(24 * days)),
+            ..same_key
+        }
+    };
+    for days in [-100, 100] {
+        let b = || oidc_secret("b", 330);
+        on_day_340(vec![b(), elsewhere(days)], entry(Some("b"), &b()), None);
+        on_day_340(vec![elsewhere(days), b()], entry(Some("b"), &b()), None);
+        let dated = entry(Some("b"), &elsewhere(days));
+        on_day_340(vec![b(), elsewhere(days)], dated, Some("the directory says 2027-12-01"));
+    }
+}
+
+#[test]
 fn a_key_that_is_deleted_under_the_vaults_feet_is_a_mismatch_from_that_day() {
     let told = oidc().mornings(FIRST, 0..40, |day, now| {
         let directory = if day < 20 { vec![oidc_secret("a", 0)] } else { vec![] };
