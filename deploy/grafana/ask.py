@@ -37,7 +37,7 @@ def choices():
 
 
 def filled(text, **chosen):
-    values = {"job": ".*", "team": ".*", "environment": ".*", "kind": ".*", "search": "", "window": "1m", "__range": "1h", **chosen}
+    values = {"job": "expiry-watch", "team": ".*", "environment": ".*", "kind": ".*", "search": "", "window": "1m", "__range": "1h", **chosen}
     whole = re.sub(r"\$(\w+)", lambda found: values[found[1]], text)
     assert "$" not in whole, whole
     return whole

@@ -28,8 +28,8 @@ def ends_within(days, by=None):
 
 
 ROTATIONS = f"expiry_watch:rotation:open{{{CHOSEN}}} * 1000"
-STATE_COUNTS = f"sum by (state) (expiry_watch:rotation:count{{{OWNED}}})"
-LAPSED = f'sum(expiry_watch:rotation:count{{{OWNED}, state="lapsed"}}) or vector(0)'
+LAPSED = f'count(expiry_watch:rotation:open{{{CHOSEN}, state="lapsed"}}) or vector(0)'
+STATE_COUNTS = f'sum by (state) (expiry_watch:rotation:count{{{JOB}, team=~"$team"}})'
 STATUS_COUNTS = f'sum by (status) (max by (job, source, kind, status) (expiry_watch_credentials{{{JOB}, kind=~"$kind"}}))'
 
 SOURCE_UP = f"min by (source, type) (expiry_watch_source_up{{{JOB}}})"
