@@ -3,7 +3,7 @@
 use super::calendar::{Calendar, Span};
 use super::ladder::Rung;
 use super::rotation;
-use crate::domain::{Credential, Escalation, NoticeKind, Threshold, Treatment};
+use crate::domain::{Credential, Escalation, NoticeKind, Owners, TeamId, Threshold, Treatment};
 use std::cmp::Ordering;
 
 /// The escalation that is in force for `rung`; `None` where there is none, or it has not come to that.
@@ -27,6 +27,17 @@ pub fn in_force<'t>(
         None => matches!(escalation.at, Threshold::Before(_)),
     };
     reached.then_some(escalation)
+}
+
+/// Whom it adds: the default teams in the place of owners that cannot be reached.
+#[must_use]
+pub fn teams(escalation: &Escalation, credential: &Credential, defaults: &Treatment) -> Vec<TeamId> {
+    let reachable = matches!(credential.holder.owners.as_deref(), Some(Owners::Reachable(_)));
+    let of = |team: &TeamId| match team.is_owner() && !reachable {
+        true => defaults.teams.iter().filter(|team| !team.is_owner()).cloned().collect(),
+        false => vec![team.clone()],
+    };
+    escalation.teams.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]

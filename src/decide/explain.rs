@@ -190,8 +190,8 @@ impl Verdict {
 fn escalated_teams(verdict: &Verdict, context: Context<'_>) -> Vec<TeamId> {
     let (credential, treatment) = (verdict.credential(context.inventory), verdict.treatment(context.policy));
     let in_force = verdict.rung().and_then(|rung| escalation::in_force(rung, credential, treatment, context.calendar));
-    let teams = in_force.map(|escalation| escalation.teams.as_slice()).unwrap_or_default();
-    teams.iter().filter(|team| !verdict.teams.contains(team)).cloned().collect()
+    let teams = in_force.map(|escalation| escalation::teams(escalation, credential, &context.policy.defaults));
+    teams.into_iter().flatten().filter(|team| !verdict.teams.contains(team)).collect()
 }
 
 fn listed(teams: &[TeamId]) -> String {

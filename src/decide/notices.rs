@@ -67,12 +67,13 @@ impl Desk<'_> {
             Step::Expired(Some(since)) => format!("it ended {since} ago or more and is still there"),
             _ => format!("{} threshold crossed on {on}", rung.step),
         };
+        let escalation = told.escalation.map(|escalation| added(escalation, &told.teams, &case.route.teams));
         let plan = || rotation_in_words(credential, case.route.treatment, self.calendar);
         let used = || use_in_words(verdict.place.old_use, credential, &self.usage, self.calendar);
         let more = [
             (rung.kind == NoticeKind::RotationDue).then(plan),
             matches!(rung.kind, NoticeKind::Retiring | NoticeKind::StillInUse).then(used).flatten(),
-            told.escalation.map(|escalation| self.escalated(escalation)),
+            escalation.as_ref().map(|escalation| self.escalated(escalation)),
         ];
         let reason = reason + &order_in_words(rung.kind, credential, self.calendar);
         let reason = more.into_iter().flatten().fold(reason, |reason, more| format!("{reason}; {more}"));
@@ -84,7 +85,6 @@ impl Desk<'_> {
             .then(|| rotation::plan(credential, case.route.treatment, self.calendar))
             .flatten();
         let due_by = planned.map(|plan| plan.end).or(notice.due_by);
-        let escalation = told.escalation.map(|escalation| added(escalation, &case.route.teams));
         Notice { urgent, crossed_at, due_by, escalation, ..notice }
     }
 
@@ -209,9 +209,8 @@ impl Desk<'_> {
 }
 
 /// The teams that are told by the escalation alone.
-fn added(escalation: &Escalation, anyway: &[TeamId]) -> Escalation {
-    let teams = escalation.teams.iter().filter(|team| !anyway.contains(team)).cloned().collect();
-    Escalation { at: escalation.at, teams }
+fn added(escalation: &Escalation, told: &[TeamId], anyway: &[TeamId]) -> Escalation {
+    Escalation { at: escalation.at, teams: told.iter().filter(|team| !anyway.contains(team)).cloned().collect() }
 }
 
 /// What ends soon does not wait for the morning; that it is still expired a week later does.

@@ -6,7 +6,7 @@ use super::ledger::{Story, teams_told};
 use super::notices::{About, Desk, Own, Told};
 use super::owed::{self, Closing};
 use super::verdict::{Code, Status, Verdict};
-use crate::domain::{Families, Family, Notice, NoticeKey, NoticeKind, Owners, TeamId};
+use crate::domain::{Families, Family, Notice, NoticeKey, NoticeKind, TeamId};
 
 /// The families of notices that a credential's own story consists of.
 const FAMILIES: [Family; 6] =
@@ -82,11 +82,10 @@ fn everybody<'a>(rung: Rung, verdict: &Verdict, about: &About<'a>, desk: &Desk<'
     let (credential, treatment) = (&about.entry.credential, about.route.treatment);
     let escalation = escalation::in_force(rung, credential, treatment, desk.calendar);
     let mut teams = verdict.teams.to_vec();
-    let is_reachable =
-        |team: &&TeamId| !team.is_owner() || matches!(credential.holder.owners.as_deref(), Some(Owners::Reachable(_)));
-    for team in escalation.iter().flat_map(|escalation| &escalation.teams).filter(is_reachable) {
-        if !teams.contains(team) {
-            teams.push(team.clone());
+    let added = escalation.map(|escalation| escalation::teams(escalation, credential, &desk.policy.defaults));
+    for team in added.into_iter().flatten() {
+        if !teams.contains(&team) {
+            teams.push(team);
         }
     }
     Told { escalation: escalation.filter(|_| teams.len() > verdict.teams.len()), teams }

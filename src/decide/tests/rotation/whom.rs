@@ -137,14 +137,16 @@ fn owners_whose_addresses_are_hidden_for_a_while_are_stood_in_for_and_hear_nothi
 }
 
 #[test]
-fn an_escalation_to_owners_reaches_them_where_they_are_known_and_nobody_else_where_not() {
+fn an_escalation_to_owners_reaches_them_where_they_are_known_and_the_default_teams_where_not() {
     for (owners, expected) in [(Some(ada()), 3), (Some(Owners::Nobody), 0)] {
         let mut life = api();
+        life.policy.defaults.teams = team_ids(&["oversight"]);
         life.policy.rules[0].treatment.rotate_every = None;
         life.policy.rules[0].treatment.escalate =
             Some(Escalation { at: "3d".parse().unwrap(), teams: team_ids(&["owner"]) });
         let told = life.mornings(FIRST, 0..181, |_, now| entra(now, vec![owned_by(made("a", 0), owners.clone())]));
         assert_eq!(heard_by("owner", &told).len(), expected);
+        assert_eq!(heard_by("oversight", &told).len(), 3 - expected);
     }
 }
 
