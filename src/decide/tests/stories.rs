@@ -227,7 +227,9 @@ fn what_begins_after_its_own_end_has_ended_and_does_not_wait_for_what_is_past() 
     life.days(EIGHT, 6, |_| vec![reversed.clone()]);
     let now = at(EIGHT) + SignedDuration::from_hours(6 * 24);
     let verdict = &life.decide(now).verdicts[0];
-    assert_eq!((verdict.status, verdict.next_at.filter(|next| *next < now)), (Status::Expired, None));
+    let calendar = crate::decide::Calendar::new(&life.policy.zone, now);
+    let next = verdict.next_at(&life.inventory, &life.policy, &calendar);
+    assert_eq!((verdict.status, next.filter(|next| *next < now)), (Status::Expired, None));
 }
 
 #[test]
