@@ -90,8 +90,8 @@ fn advice(status: u16, code: &str) -> &'static str {
             "; a new token was refused, too: check azure.tenant_id, and that mail.transport.graph_url belongs to azure.cloud"
         }
         (403, _) => {
-            "; grant Mail.Send to the application, with admin consent, narrowed to mail.transport.mailbox (RBAC for Applications in \
-             Exchange Online); the change takes up to two hours to show, with a managed identity up to 24 h"
+            "; give the application the role `Application Mail.Send` for mail.transport.mailbox in Exchange Online (RBAC for \
+             Applications); consent in Entra would open every mailbox; the change takes up to two hours to show, with a managed identity up to 24 h"
         }
         (400 | 404, code) if is_about_the_mailbox(code) => NO_MAILBOX,
         (404, _) => NO_MAILBOX,
