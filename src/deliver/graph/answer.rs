@@ -90,8 +90,8 @@ fn advice(status: u16, code: &str) -> &'static str {
             "; a new token was refused, too: check azure.tenant_id, and that mail.transport.graph_url belongs to azure.cloud"
         }
         (403, _) => {
-            "; give the application the role `Application Mail.Send` for mail.transport.mailbox in Exchange Online (RBAC for \
-             Applications); consent in Entra would open every mailbox; the change takes up to two hours to show, with a managed identity up to 24 h"
+            "; grant Mail.Send for mail.transport.mailbox in Exchange Online (RBAC for Applications; consent in Entra would open \
+             every mailbox); it takes up to two hours to show"
         }
         (400 | 404, code) if is_about_the_mailbox(code) => NO_MAILBOX,
         (404, _) => NO_MAILBOX,
@@ -118,7 +118,7 @@ mod tests {
             (400, "MailboxNotEnabledForRESTAPI", NoMail, "check mail.transport.mailbox"),
             (401, "InvalidAuthenticationToken", NoMail, "check azure.tenant_id"),
             (403, "ErrorAccessDenied", NoMail, "grant Mail.Send"),
-            (403, "Authorization_RequestDenied", NoMail, "narrowed to mail.transport.mailbox"),
+            (403, "Authorization_RequestDenied", NoMail, "for mail.transport.mailbox in Exchange"),
             (403, "ErrorSendAsDenied", NoMail, "grant Send As"),
             (403, "ErrorQuotaExceeded", NoMail, "make room"),
             (404, "ErrorInvalidUser", NoMail, "check mail.transport.mailbox"),

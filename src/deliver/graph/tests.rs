@@ -78,7 +78,7 @@ async fn each_refusal_means_what_it_means_and_names_the_server_but_no_address() 
             "",
             "ErrorAccessDenied",
             "paused",
-            "403 ErrorAccessDenied, request-id r-1; grant Mail.Send to the application",
+            "403 ErrorAccessDenied, request-id r-1; grant Mail.Send for mail.transport.mailbox",
         ),
         (404, "", "ErrorInvalidUser", "paused", "404 ErrorInvalidUser, request-id r-1; there is no such mailbox"),
         (429, "", "ApplicationThrottled", "in 60 s", "429 ApplicationThrottled, request-id r-1"),
