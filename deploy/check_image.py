@@ -7,6 +7,7 @@ network of their own but loopback, which is entered from here with nsenter.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -244,7 +245,7 @@ def the_demo():
         with tempfile.TemporaryDirectory() as profile:
             time.sleep(5)
             container.within(
-                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                shutil.which("chromium") or "google-chrome", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}",
                 "--window-size=1200,1400", f"--screenshot={picture}", "http://127.0.0.1:8080/")
         page = container.get("/").stdout
