@@ -272,8 +272,8 @@ def the_builds():
         else:
             fact(wall < 60, what, seen)
     if os.environ.get("TWICE"):
-        ids = [json.loads(podman("image", "inspect", name).stdout)[0]["Id"] for name in (SHIPPED, "expiry-watch:again")]
-        fact(ids[0] == ids[1], "built twice from nothing, it is the same image", ids[0][:12])
+        layers = [json.loads(podman("image", "inspect", name).stdout)[0]["RootFS"]["Layers"] for name in (SHIPPED, "expiry-watch:again")]
+        fact(layers[0] == layers[1], "built twice, the second time from nothing, its layers are the same", f"{len(layers[0])} of them")
 
 
 def main():
