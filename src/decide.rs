@@ -165,7 +165,7 @@ impl<'a> Bench<'a> {
         let mut verdicts = decision.verdicts[first_verdict..].iter_mut();
         for entry in siblings {
             let told = self.world.ledger.of(&entry.credential.id);
-            let mut verdict = if entry.missing_since.is_none() { verdicts.next() } else { None };
+            let verdict = if entry.missing_since.is_none() { verdicts.next() } else { None };
             if verdict.as_ref().map_or(told.is_empty(), |verdict| settle::is_quiet(verdict, told)) {
                 continue;
             }
@@ -176,7 +176,7 @@ impl<'a> Bench<'a> {
             let successor = verdict.as_ref().and_then(|verdict| verdict.successor(self.world.inventory));
             let state = state_of_all.filter(|_| verdict.is_some());
             let about = About { entry, route: &route, successor, state };
-            settle(verdict.as_deref_mut(), &about, told, &self.desk, &mut decision.notices);
+            settle(verdict, &about, told, &self.desk, &mut decision.notices);
         }
         decision.holders.extend(state);
     }
