@@ -184,7 +184,7 @@ async function renewal(browser) {
   const renew = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await renew();
   await page
-    .waitForFunction(() => document.querySelector("#sources h2").textContent.includes("renewed"), { timeout: 5000 })
+    .waitForFunction(() => document.querySelector("#sources h2").textContent.includes("renewed"), { timeout: 20000 })
     .catch(() => problems.push("renewal: what had changed was not replaced"));
   const after = await stand();
   for (const what of ["open", "focus", "kept"]) {
@@ -194,7 +194,7 @@ async function renewal(browser) {
   reachable = false;
   await renew();
   await page
-    .waitForFunction(() => document.getElementById("behind").textContent.includes("could not be brought up to date"), { timeout: 5000 })
+    .waitForFunction(() => document.getElementById("behind").textContent.includes("could not be brought up to date"), { timeout: 20000 })
     .catch(() => problems.push("renewal: it does not say that it is behind"));
   await page.close();
 }
