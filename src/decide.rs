@@ -91,7 +91,7 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     let mut decision = Decision::default();
     // Room for all at once: what grows leaves holes behind that a large directory feels.
     decision.verdicts.reserve_exact(world.inventory.entries().len());
-    decision.holders.reserve_exact(families(world.inventory).count());
+    decision.holders.reserve_exact(world.inventory.entries().len());
     for (first, siblings) in families(world.inventory) {
         bench.siblings(siblings, first, &mut decision);
     }
@@ -159,23 +159,27 @@ impl<'a> Bench<'a> {
             }
         }
         let state = self.state(&decision.verdicts[first_verdict..], first_verdict);
-        // What the state follows from, as it was judged: settling changes no more than whether something is due.
-        let leading = state.as_ref().and_then(|state| decision.verdicts.get(state.about()).cloned());
-        let state_of_all = state.as_ref().zip(leading.as_ref());
-        let mut verdicts = decision.verdicts[first_verdict..].iter_mut();
+        // What the state follows from; copied once somebody is told something. Settling changes nothing that it says.
+        let mut leading: Option<Verdict> = None;
+        let mut next = first_verdict;
         for entry in siblings {
+            let at = entry.missing_since.is_none().then_some(next);
+            next += usize::from(at.is_some());
             let told = self.world.ledger.of(&entry.credential.id);
-            let verdict = if entry.missing_since.is_none() { verdicts.next() } else { None };
-            if verdict.as_ref().map_or(told.is_empty(), |verdict| settle::is_quiet(verdict, told)) {
+            if at.map_or(told.is_empty(), |at| settle::is_quiet(&decision.verdicts[at], told)) {
                 continue;
             }
             let route = self.lookup.router.route(&entry.credential);
-            if verdict.is_none() && route.treatment.ignore.is_some() {
+            if at.is_none() && route.treatment.ignore.is_some() {
                 continue;
             }
+            if leading.is_none() {
+                leading = state.as_ref().and_then(|state| decision.verdicts.get(state.about()).cloned());
+            }
+            let verdict = at.map(|at| &mut decision.verdicts[at]);
             let successor = verdict.as_ref().and_then(|verdict| verdict.successor(self.world.inventory));
-            let state = state_of_all.filter(|_| verdict.is_some());
-            let about = About { entry, route: &route, successor, state };
+            let state_there = state.as_ref().zip(leading.as_ref()).filter(|_| verdict.is_some());
+            let about = About { entry, route: &route, successor, state: state_there };
             settle(verdict, &about, told, &self.desk, &mut decision.notices);
         }
         decision.holders.extend(state);

@@ -81,9 +81,9 @@ impl Teams {
     }
 
     fn of(&self, credential: &Credential) -> (Arc<[TeamId]>, Option<OwnerGap>) {
-        match (&self.without_owners, OwnerGap::of(credential)) {
-            (Some(without), Some(gap)) => (without.clone(), Some(gap)),
-            _ => (self.named.clone(), None),
+        match self.without_owners.as_ref().and_then(|without| Some((without, OwnerGap::of(credential)?))) {
+            Some((without, gap)) => (without.clone(), Some(gap)),
+            None => (self.named.clone(), None),
         }
     }
 }
