@@ -43,6 +43,8 @@ def text(credentials, now):
             status = "expired" if dead else "superseded" if index != own[-1] else "expiring" if own_end < now + 60 * DAY else "valid"
             line("credential_expires_timestamp_seconds", {**what, **name, **owner}, own_end)
             line("credential_info", {"source": "entra", "kind": kind, **name, "app_id": ident(number + 5 * 10**6), "label": f"secret {index}", "status": status, "rule": f"rule {number % 60}"}, 1)
+        if number % 200 == 0:
+            line("condition_since_timestamp_seconds", {**what, **name, **owner, "condition": "untrusted"}, now - number)
         state = "lapsed" if dead else STATES[number // 20 % 4] if number % 20 == 0 else "steady"
         line("rotation_state", {**holder, "state": state}, 1)
         if not dead:
@@ -53,6 +55,7 @@ def text(credentials, now):
     for source in ("entra", "vault", "nodes", "by_hand"):
         line("source_up", {"source": source, "type": source}, 1)
         line("source_last_success_timestamp_seconds", {"source": source, "type": source}, int(now))
+        line("source_stale_after_seconds", {"source": source, "type": source}, 5400)
         line("source_poll_duration_seconds_sum", {"source": source}, "@")
         line("source_poll_duration_seconds_count", {"source": source}, polls)
         line("source_requests_total", {"source": source, "code": 200}, "@")
@@ -66,6 +69,7 @@ def text(credentials, now):
     line("notice_delay_seconds_count", {}, polls)
     line("outbox_pending", {}, 0)
     line("leader", {}, 1)
+    line("time_seconds", {}, int(now))
     line("build_info", {"version": "0.1.0", "revision": "synthetic"}, 1)
     out += [f"process_resident_memory_bytes {40 * 10**6}", f"process_start_time_seconds {now - DAY:.0f}", f"process_cpu_seconds_total @"]
     return "\n".join(out) + "\n"

@@ -32,8 +32,13 @@ LAPSED = f'count(expiry_watch:rotation:open{{{CHOSEN}, state="lapsed"}}) or vect
 STATE_COUNTS = f'sum by (state) (expiry_watch:rotation:count{{{JOB}, team=~"$team"}})'
 STATUS_COUNTS = f'sum by (status) (max by (job, source, kind, status) (expiry_watch_credentials{{{JOB}, kind=~"$kind"}}))'
 
+# Instants since when, in milliseconds.
+CONDITIONS = f"bottomk(200, expiry_watch:condition_since:seconds{{{CHOSEN}}}) * 1000"
+
 SOURCE_UP = f"min by (source, type) (expiry_watch_source_up{{{JOB}}})"
 SOURCE_AGE = f"time() - max by (source, type) (expiry_watch_source_last_success_timestamp_seconds{{{JOB}}})"
+# 1: its `stale_after` has passed.
+SOURCE_PATIENCE = f"({SOURCE_AGE}) / on (source, type) max by (source, type) (expiry_watch_source_stale_after_seconds{{{JOB}}})"
 POLL_SECONDS = (
     f"sum by (source) (rate(expiry_watch_source_poll_duration_seconds_sum{{{JOB}}}[$window]))"
     f" / (sum by (source) (rate(expiry_watch_source_poll_duration_seconds_count{{{JOB}}}[$window])) > 0)"

@@ -196,6 +196,8 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     let view = app.observed.view();
     let mut first = app.metrics.counted();
     observed(&mut first, &app, &view);
+    family(&mut first, "expiry_watch_time_seconds", "What the clock says by which everything is decided.");
+    Line::new(&mut first, "expiry_watch_time_seconds").instant(app.clock.now());
     let compressed = if accepts_gzip(&headers) { app.metrics.compressed(&view) } else { None };
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding"));
     match compressed {
@@ -258,6 +260,13 @@ fn sources(out: &mut Vec<u8>, view: &View) {
     for (index, source) in sources.iter().enumerate() {
         if let Some(at) = source.last_success {
             line(out, name, index, at.as_second());
+        }
+    }
+    let name = "expiry_watch_source_stale_after_seconds";
+    family(out, name, "How long a source may go unread before the default teams are told.");
+    for (index, source) in sources.iter().enumerate() {
+        if let Some(period) = view.policy.stale_after.get(&source.name) {
+            line(out, name, index, period.seconds());
         }
     }
 }

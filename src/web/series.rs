@@ -18,6 +18,7 @@ const EXPIRES: &str = "expiry_watch_credential_expires_timestamp_seconds";
 const INFO: &str = "expiry_watch_credential_info";
 const COVERED: &str = "expiry_watch_holder_covered_until_timestamp_seconds";
 const STATE: &str = "expiry_watch_rotation_state";
+const CONDITION: &str = "expiry_watch_condition_since_timestamp_seconds";
 const COUNT: &str = "expiry_watch_credentials";
 
 const STATUSES: [Status; 8] = [
@@ -36,6 +37,7 @@ const STATUSES: [Status; 8] = [
 enum Family {
     Expires,
     Info,
+    Condition,
     CoveredUntil,
     RotationState,
 }
@@ -43,7 +45,7 @@ enum Family {
 /// All families of `view`, in order.
 pub fn pieces(view: Arc<View>) -> impl Iterator<Item = Vec<u8>> + Send + Unpin + 'static {
     let last = view.clone();
-    let families = [Family::Expires, Family::Info, Family::CoveredUntil, Family::RotationState];
+    let families = [Family::Expires, Family::Info, Family::Condition, Family::CoveredUntil, Family::RotationState];
     let plan: Vec<(Family, Range<usize>)> = families.into_iter().flat_map(|family| family.plan(&view)).collect();
     plan.into_iter()
         .map(move |(family, rows)| family.piece(&view, rows))
@@ -53,7 +55,7 @@ pub fn pieces(view: Arc<View>) -> impl Iterator<Item = Vec<u8>> + Send + Unpin +
 impl Family {
     fn rows(self, view: &View) -> usize {
         match self {
-            Self::Expires | Self::Info => view.verdicts.len(),
+            Self::Expires | Self::Info | Self::Condition => view.verdicts.len(),
             Self::CoveredUntil | Self::RotationState => view.holders.len(),
         }
     }
@@ -71,12 +73,17 @@ impl Family {
         let (verdicts, holders) = (&view.verdicts, &view.holders);
         match self {
             Self::Expires | Self::Info => bring_near(view, verdicts[rows.clone()].iter()),
-            _ => bring_near(view, holders[rows.clone()].iter().map(|one| &verdicts[one.verdicts.start])),
+            // Few have one, and only theirs is looked at.
+            Self::Condition => (),
+            Self::CoveredUntil | Self::RotationState => {
+                bring_near(view, holders[rows.clone()].iter().map(|one| &verdicts[one.verdicts.start]));
+            }
         }
         let common = &mut Common::default();
         match self {
             Self::Expires => verdicts[rows].iter().for_each(|one| expires(&mut out, view, one, common)),
             Self::Info => verdicts[rows].iter().for_each(|one| info(&mut out, view, one, common)),
+            Self::Condition => verdicts[rows].iter().for_each(|one| conditions(&mut out, view, one, common)),
             Self::CoveredUntil => holders[rows].iter().for_each(|one| covered_until(&mut out, view, one, common)),
             Self::RotationState => holders[rows].iter().for_each(|one| state(&mut out, view, one, common)),
         }
@@ -87,6 +94,11 @@ impl Family {
         match self {
             Self::Expires => family(out, EXPIRES, "The instant after which the credential no longer works."),
             Self::Info => family(out, INFO, "What else is known of a credential, as labels."),
+            Self::Condition => family(
+                out,
+                CONDITION,
+                "Since when something beside its dates is wrong with a credential; absent where nothing is.",
+            ),
             Self::CoveredUntil => {
                 family(out, COVERED, "The latest end among a holder's valid credentials of one kind.")
             }
@@ -145,12 +157,20 @@ impl<'a> Common<'a> {
 fn expires<'a>(out: &mut Vec<u8>, view: &'a View, verdict: &'a Verdict, common: &mut Common<'a>) {
     let credential = verdict.credential(&view.inventory);
     let Some(end) = credential.expires_at else { return };
-    Line::new(out, EXPIRES)
-        .labels(common.source_and_kind(credential))
+    credential_labels(Line::new(out, EXPIRES), view, verdict, common).instant(end);
+}
+
+fn credential_labels<'l, 'a>(
+    line: Line<'l>,
+    view: &'a View,
+    verdict: &'a Verdict,
+    common: &mut Common<'a>,
+) -> Line<'l> {
+    let credential = verdict.credential(&view.inventory);
+    line.labels(common.source_and_kind(credential))
         .label("holder", credential.holder.name.as_str())
         .credential(&credential.id)
         .labels(common.owner(view, verdict))
-        .instant(end);
 }
 
 fn info<'a>(out: &mut Vec<u8>, view: &'a View, verdict: &'a Verdict, common: &mut Common<'a>) {
@@ -164,6 +184,18 @@ fn info<'a>(out: &mut Vec<u8>, view: &'a View, verdict: &'a Verdict, common: &mu
         .label("status", verdict.status.as_str())
         .label("rule", verdict.rule_name(&view.policy).map_or("", Text::as_str))
         .one();
+}
+
+/// What a rule ignores is nobody's work, so nothing is wrong with it.
+fn conditions<'a>(out: &mut Vec<u8>, view: &'a View, verdict: &'a Verdict, common: &mut Common<'a>) {
+    if verdict.status == Status::Ignored {
+        return;
+    }
+    for condition in &verdict.conditions {
+        credential_labels(Line::new(out, CONDITION), view, verdict, common)
+            .label("condition", condition.kind.as_str())
+            .instant(condition.since);
+    }
 }
 
 /// No line where nothing is valid, or something valid never ends.
@@ -216,6 +248,7 @@ fn counts(view: &View) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::Condition;
     use crate::report::testing::{Case, small_place, view};
     use proptest::prelude::*;
     use std::collections::HashSet;
@@ -227,6 +260,22 @@ mod tests {
     #[test]
     fn a_small_place_has_these_series() {
         insta::assert_snapshot!(text(small_place()));
+    }
+
+    #[test]
+    fn what_is_wrong_beside_the_dates_has_a_series_unless_a_rule_ignores_it() {
+        let mut view = view(&[Case::new("a", "k", None), Case::new("b", "k", None), Case::new("c", "k", None)]);
+        for verdict in &mut view.verdicts[..2] {
+            let since = "2026-11-20T00:00:00Z".parse().unwrap();
+            verdict.conditions = [Condition::date_mismatch(since, "they differ".to_owned())].into();
+        }
+        view.verdicts[1].status = Status::Ignored;
+        let text = text(view);
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with(CONDITION)).map(parse).collect();
+        let [(_, labels, since)] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(*since, 1_795_132_800.0);
+        assert!(labels.contains(&("credential".to_owned(), "entra:application:a:k".to_owned())), "{labels:?}");
+        assert!(labels.contains(&("condition".to_owned(), "date_mismatch".to_owned())), "{labels:?}");
     }
 
     /// Reads `name{label="value",...} value` back, strictly.
