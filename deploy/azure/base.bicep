@@ -7,7 +7,7 @@ param name string
 @description('Where everything stands.')
 param location string
 
-@description('A subnet for the environment alone: delegated to Microsoft.App/environments, /27 or larger, with the service endpoint Microsoft.Storage. Empty: a network of the platform, which reaches nothing private. It cannot be changed later.')
+@description('A subnet for the environment alone: delegated to Microsoft.App/environments, /27 or larger, with the service endpoints Microsoft.Storage and, where a vault is closed to other networks, Microsoft.KeyVault; its security group has to let port 445 out. Empty: a network of the platform, which reaches nothing private. It cannot be changed later.')
 param subnetId string
 
 @description('How many copies of the share the platform keeps, and where. Standard_ZRS is not offered in every region; Standard_LRS is.')

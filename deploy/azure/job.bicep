@@ -27,7 +27,7 @@ param configuration string
 @description('The key vault that keeps the secrets of the watch itself.')
 param vaultName string
 
-@description('Secrets of the watch itself: `env` is the name in the configuration, { env = "NAME" }; `secret` the name in the vault.')
+@description('Secrets of the watch itself: `env` is the name in the configuration, { env = "NAME" }; `secret` the name in the vault, after a slash a version if it is not to be the newest.')
 param secrets array = [
   {
     env: 'EXPIRY_WATCH_HTTP_TOKEN'
@@ -89,14 +89,14 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 var settings = replace(configuration, '00000000-0000-0000-0000-000000000000', identity.properties.clientId)
 
 var fromVault = [for item in secrets: {
-  name: toLower(item.secret)
+  name: toLower(split(item.secret, '/')[0])
   keyVaultUrl: 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/${item.secret}'
   identity: identity.id
 }]
 
 var asVariables = [for item in secrets: {
   name: item.env
-  secretRef: toLower(item.secret)
+  secretRef: toLower(split(item.secret, '/')[0])
 }]
 
 resource job 'Microsoft.App/jobs@2025-01-01' = {

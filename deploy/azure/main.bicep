@@ -28,7 +28,7 @@ param configuration string
 @description('The key vault that keeps the secrets of the watch itself. Not the ones it watches, though it may be one of them.')
 param vaultName string
 
-@description('Secrets of the watch itself: `env` is the name in the configuration, { env = "NAME" }; `secret` the name in the vault. Feed tokens as well: { env: \'CCAAS_FEED_TOKEN\', secret: \'feed-token-ccaas\' }.')
+@description('Secrets of the watch itself: `env` is the name in the configuration, { env = "NAME" }; `secret` the name in the vault and, after a slash, its version. Without a version the platform starts a new replica beside the old one within half an hour of each change in the vault, and the state is not made for two. Feed tokens as well: { env: \'CCAAS_FEED_TOKEN\', secret: \'feed-token-ccaas/0123...\' }.')
 param secrets array = [
   {
     env: 'EXPIRY_WATCH_HTTP_TOKEN'
@@ -115,19 +115,19 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 }
 
 // The file is mounted as a secret volume because that is the platform's only way to hand over a file with the deployment: what runs
-// is then what was reviewed, it goes back together with the image, and whoever can write to the share cannot change who is told. On a
-// share it could be edited in place, unseen. It is the same text in both cases: it names secrets and holds none.
+// is then what was reviewed, and whoever can write to the share cannot change who is told. On a share it could be edited in place,
+// unseen. It names secrets and holds none. It belongs to the app and not to a revision: going back means deploying the older file too.
 var settings = replace(configuration, '00000000-0000-0000-0000-000000000000', identity.properties.clientId)
 
 var fromVault = [for item in secrets: {
-  name: toLower(item.secret)
+  name: toLower(split(item.secret, '/')[0])
   keyVaultUrl: 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/${item.secret}'
   identity: identity.id
 }]
 
 var asVariables = [for item in secrets: {
   name: item.env
-  secretRef: toLower(item.secret)
+  secretRef: toLower(split(item.secret, '/')[0])
 }]
 
 var allowed = [for (cidr, index) in operatorRanges: {
