@@ -52,7 +52,8 @@ enum Command {
     /// the service would: after each poll, what is urgent; at the times of `schedule.notify`, all.
     ///
     /// - What is due already comes first. It goes out with the notify run that is owed next: at once where
-    ///   one was missed or none was ever made, as `once` would; otherwise at its next time.
+    ///   one was missed; otherwise at its next time. Where none was ever made it is shown at once, as
+    ///   `once` would send it; the service's first run waits for its time, but for what is urgent.
     /// - What has been told, as the state says, is not told again.
     /// - Sources are taken to keep answering, and secrets that are in use to stay in use.
     #[command(verbatim_doc_comment, after_help = FORECAST_EXAMPLES)]

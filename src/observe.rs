@@ -54,6 +54,7 @@ pub struct Outbox {
 /// A message as the status page lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
+    pub message_id: String,
     pub enqueued_at: Timestamp,
     pub address: String,
     pub subject: Text,

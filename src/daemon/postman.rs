@@ -131,6 +131,7 @@ pub(super) fn sent(row: MessageRow) -> Sent {
         _ => SentState::Pending,
     };
     Sent {
+        message_id: row.id,
         enqueued_at: row.enqueued_at,
         address: row.address,
         subject: row.subject,

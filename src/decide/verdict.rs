@@ -140,6 +140,12 @@ impl Condition {
 }
 
 impl Verdict {
+    /// Whether nothing is known of it but that it should be there, so that an end that is missing is unknown.
+    #[must_use]
+    pub fn was_never_read(&self) -> bool {
+        self.reason == Reason::NeverRead
+    }
+
     /// What `finding` comes to for the credential at `entry`, before anybody looked at its conditions and at what has been told.
     #[must_use]
     pub fn new(

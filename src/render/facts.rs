@@ -99,6 +99,8 @@ impl Facts {
                 }
                 match notice.key.expires_at {
                     Some(end) => self.add(ends(end, now), when::local(end, stationery.zone)),
+                    // What cannot be reached and has no end was never read.
+                    None if notice.key.kind == NoticeKind::Unreachable => self.add("Ends", "not known"),
                     None => self.add("Ends", "never"),
                 }
                 self.add("Label", if label.is_empty() { "(none)" } else { label.as_str() });

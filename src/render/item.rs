@@ -1,9 +1,9 @@
 //! One notice as its reader gets it: a headline, what it is about, and a list of facts, which text and HTML then lay out.
 
 use super::facts::{Fact, Weight, facts};
-use super::wording::{Tone, wording};
+use super::wording::{REPLACED, Tone, wording};
 use super::{Stationery, readable, shortened, when};
-use crate::domain::{Address, Notice, Subject, TeamId};
+use crate::domain::{Address, Notice, NoticeKind, Subject, TeamId};
 use jiff::Timestamp;
 
 /// The longest "which one", in characters.
@@ -86,11 +86,12 @@ impl<'a> Told<'a> {
 impl Item {
     pub(super) fn new(stationery: &Stationery, recipient: &Address, told: &Told, now: Timestamp) -> Self {
         let notice = told.notice;
-        let kind = match &notice.subject {
-            Subject::Credential { kind, .. } => Some(*kind),
-            Subject::Source { .. } => None,
+        let (kind, is_replaced) = match &notice.subject {
+            Subject::Credential { kind, successor, .. } => (Some(*kind), successor.is_some()),
+            Subject::Source { .. } => (None, false),
         };
         let wording = wording(notice.key.kind, kind);
+        let advice = if is_replaced && notice.key.kind == NoticeKind::Resolved { REPLACED } else { wording.advice };
         let end = notice.key.expires_at;
         let headline = if end.is_some_and(|end| end < now) { wording.headline_past } else { wording.headline };
         let in_words = notice.due_by.map(|due| when::in_words(when::days_until(due, now, stationery.zone)));
@@ -104,7 +105,7 @@ impl Item {
             title: title(notice),
             which: kind.map(|kind| kind.spoken().to_owned()).into_iter().chain(environment(notice)).collect(),
             escalated: told.escalated(stationery),
-            facts: facts(stationery, recipient, told, wording.advice, now),
+            facts: facts(stationery, recipient, told, advice, now),
         }
     }
 

@@ -37,6 +37,10 @@ pub(super) struct Wording {
     pub(super) advice: &'static str,
 }
 
+/// What to do about what is over because a successor came: its maker is done, and whoever uses it may not be.
+pub(super) const REPLACED: &str =
+    "What was told earlier is over. If you use it: move to the successor, where you have not yet.";
+
 /// How to speak of `notice` about a credential of `kind` (`None`: about a source).
 pub(super) fn wording(notice: NoticeKind, kind: Option<Kind>) -> Wording {
     use NoticeKind as N;

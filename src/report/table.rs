@@ -77,7 +77,11 @@ fn row(view: &View, verdict: &Verdict, calendar: &Calendar<'_>) -> Row {
         credential.holder.name.to_string(),
         credential.label.to_string(),
         credential.kind.to_string(),
-        credential.expires_at.map_or_else(|| "never".to_owned(), |end| local_minute(view, end)),
+        match credential.expires_at {
+            Some(end) => local_minute(view, end),
+            None if verdict.was_never_read() => "not known".to_owned(),
+            None => "never".to_owned(),
+        },
         verdict.days_left.map_or_else(String::new, |days| days.to_string()),
         verdict.status.to_string(),
         if teams.is_empty() { "nobody".to_owned() } else { teams.join(", ") },

@@ -55,7 +55,7 @@ impl Store {
         // A message is enqueued in the transaction of its notices, at the same instant; which of that run's it is, it says itself.
         // The states are named so that the index serves.
         let candidates = sqlx::query(
-            "SELECT enqueued_at, address, subject, state, attempts, last_error, about FROM messages \
+            "SELECT id, enqueued_at, address, subject, state, attempts, last_error, about FROM messages \
              WHERE state IN ('pending', 'delivered', 'rejected') \
              AND enqueued_at IN (SELECT enqueued_at FROM notices WHERE credential = $1) \
              ORDER BY enqueued_at DESC, address LIMIT $2",

@@ -36,6 +36,8 @@ pub struct OutboxRows {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
+    /// Its Message-ID.
+    pub id: String,
     pub enqueued_at: Timestamp,
     pub address: String,
     pub subject: Text,
@@ -151,7 +153,7 @@ impl Store {
         .fetch_one(&mut *connection)
         .await?;
         let recent = sqlx::query(
-            "SELECT enqueued_at, address, subject, state, attempts, last_error FROM messages \
+            "SELECT id, enqueued_at, address, subject, state, attempts, last_error FROM messages \
              ORDER BY enqueued_at DESC, id LIMIT $1",
         )
         .bind(LISTED)
@@ -181,6 +183,7 @@ impl Store {
 
 pub(super) fn message(row: &SqliteRow) -> MessageRow {
     MessageRow {
+        id: row.get("id"),
         enqueued_at: instant(row.get("enqueued_at")),
         address: row.get("address"),
         subject: Text::clean(row.get("subject")),

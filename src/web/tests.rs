@@ -156,6 +156,7 @@ async fn the_page_shows_everything_and_hostile_names_do_nothing() {
     let app = app(small_place());
     app.observed.show_outbox(Outbox {
         recent: vec![Sent {
+            message_id: "<0b6c@example.ca>".to_owned(),
             enqueued_at: at(NOW),
             address: "ccaas@example.ca".to_owned(),
             subject: Text::clean("<img src=x onerror=alert(1)>"),

@@ -89,7 +89,8 @@ fn facts(one: &One<'_>) -> Markup {
                         (scene.both_times(end))
                         @if let Some(left) = one.verdict().and_then(|verdict| verdict.days_left) { " · " (days(i64::from(left))) }
                     }
-                    None => "never, or nobody wrote it down",
+                    None => @if one.verdict().is_some_and(Verdict::was_never_read) { "not known: it was never read" }
+                        @else { "never, or nobody wrote it down" },
                 }
             }))
             (fact("Begins", &html! { @match credential.not_before { Some(start) => (scene.both_times(start)), None => "not known" } }))

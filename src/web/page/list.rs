@@ -58,7 +58,7 @@ fn row(one: &One<'_>) -> Markup {
             td data-name="Ends" {
                 @match credential.expires_at {
                     Some(end) => (one.scene.time(end)),
-                    None => "never",
+                    None => @if verdict.was_never_read() { "not known" } @else { "never" },
                 }
             }
             td data-name="Credential" {

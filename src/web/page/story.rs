@@ -99,16 +99,21 @@ fn told(history: &History) -> Vec<Happening> {
     groups.into_iter().map(happening).collect()
 }
 
-/// What became of the messages.
+/// What became of the messages, and what the mail system's administrators need to find them.
 fn carried(mail: &[&Sent]) -> Markup {
     let delivered = mail.iter().filter(|sent| sent.state == SentState::Delivered).count();
     html! {
         @if mail.is_empty() { small { "Its message is no longer kept, or there was none to send." } }
-        @else if delivered == mail.len() { small { (count_of(delivered, "message")) " delivered" } }
         @else {
-            small { (delivered) " of " (count_of(mail.len(), "message")) " delivered" }
             @for sent in mail.iter().filter(|sent| sent.state != SentState::Delivered) {
                 small { (state_of(sent).1) ": " (sent.address) @if let Some(error) = &sent.last_error { ": " (error) } }
+            }
+            details {
+                summary {
+                    @if delivered < mail.len() { (delivered) " of " }
+                    (count_of(mail.len(), "message")) " delivered"
+                }
+                @for sent in mail { small { (state_of(sent).1) " to " (sent.address) ", Message-ID " code { (sent.message_id) } } }
             }
         }
     }

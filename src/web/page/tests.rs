@@ -119,6 +119,7 @@ fn told(seconds: i64, kind: NoticeKind, step: &str, team: &str) -> Told {
 
 fn history() -> History {
     let sent = |state, error: Option<&str>| Sent {
+        message_id: "<0b6c@example.ca>".to_owned(),
         enqueued_at: told(0, NoticeKind::Expiring, "14d", "ccaas").at,
         address: "ccaas@example.ca".to_owned(),
         subject: Text::clean("Expires in <b>14</b> days"),
