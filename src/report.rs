@@ -13,7 +13,7 @@ pub(crate) mod testing;
 
 pub use forecast::{ForecastReport, calendar as forecast_calendar, table as forecast_table};
 pub use json::{PIECE, Report, pieces};
-pub use table::table;
+pub use table::{count_of, table};
 
 use crate::decide::{Code, Status, Verdict};
 use crate::domain::Text;

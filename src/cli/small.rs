@@ -8,6 +8,7 @@ use crate::config;
 use crate::cycle::letters;
 use crate::deliver::SendError;
 use crate::domain::TeamId;
+use crate::report::count_of;
 use std::time::Duration;
 
 /// Validates, and prints all problems together.
@@ -17,12 +18,12 @@ pub fn config_check(arguments: &ConfigArgument) -> Result<Exit, Exit> {
         eprintln!("expiry-watch: warning: {warning}");
     }
     say(format_args!(
-        "{} is valid: {} sources, {} rules, {} teams; {} warnings (time zones: {})",
+        "{} is valid: {}, {}, {}; {} (time zones: {})",
         arguments.config.display(),
-        config.sources.len(),
-        config.policy.rules.len(),
-        config.policy.teams.len(),
-        config.warnings.len(),
+        count_of(config.sources.len(), "source"),
+        count_of(config.policy.rules.len(), "rule"),
+        count_of(config.policy.teams.len(), "team"),
+        count_of(config.warnings.len(), "warning"),
         config::zone::database_version(),
     ))?;
     Ok(Exit::Done)

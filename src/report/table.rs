@@ -227,7 +227,8 @@ fn counts(view: &View) -> String {
     text
 }
 
-pub(super) fn count_of(count: usize, noun: &str) -> String {
+/// `1 credential`, `2 credentials`.
+pub fn count_of(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
