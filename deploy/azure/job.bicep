@@ -48,7 +48,7 @@ param subnetId string = ''
 @description('Which log lines: tracing directives.')
 param log string = 'info'
 
-@description('See base.bicep.')
+@description('See share.bicep.')
 @allowed([
   'Standard_LRS'
   'Standard_ZRS'
@@ -57,7 +57,7 @@ param log string = 'info'
 ])
 param redundancy string = 'Standard_ZRS'
 
-@description('See base.bicep.')
+@description('See share.bicep.')
 @minValue(0)
 @maxValue(1)
 param storageKey int = 0
@@ -76,9 +76,19 @@ module base 'base.bicep' = {
     name: name
     location: location
     subnetId: subnetId
+    logDays: logDays
+  }
+}
+
+module share 'share.bicep' = {
+  name: '${name}-share'
+  params: {
+    name: name
+    location: location
+    environmentName: base.outputs.environmentName
+    subnetId: subnetId
     redundancy: redundancy
     storageKey: storageKey
-    logDays: logDays
   }
 }
 
@@ -177,7 +187,7 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
         {
           name: 'state'
           storageType: 'AzureFile'
-          storageName: base.outputs.storageName
+          storageName: share.outputs.storageName
           mountOptions: stateMount
         }
         {
@@ -196,7 +206,7 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
 }
 
 @description('The storage account that keeps the state, for backups.')
-output stateAccount string = base.outputs.accountName
+output stateAccount string = share.outputs.accountName
 
 @description('Whom the grants are for.')
 output principalId string = identity.properties.principalId

@@ -56,10 +56,18 @@ param feedPort bool = false
 ])
 param readiness string = '/health'
 
+@description('The state is in PostgreSQL, as `state.url` of the configuration says: no share is made or mounted, replicas may be several, and a deployment may start the new ones beside the old ones.')
+param onDatabase bool = false
+
+@description('How many run: one of them decides and delivers, the others are ready to take over within seconds. More than one needs onDatabase.')
+@minValue(1)
+@maxValue(5)
+param replicas int = 1
+
 @description('Which log lines: tracing directives.')
 param log string = 'info'
 
-@description('See base.bicep.')
+@description('See share.bicep.')
 @allowed([
   'Standard_LRS'
   'Standard_ZRS'
@@ -68,7 +76,7 @@ param log string = 'info'
 ])
 param redundancy string = 'Standard_ZRS'
 
-@description('See base.bicep.')
+@description('See share.bicep.')
 @minValue(0)
 @maxValue(1)
 param storageKey int = 0
@@ -90,9 +98,10 @@ param logDays int = 90
 // cache     strict: no stale page is read back. fsync reaches the server, since `nostrictsync` is not given.
 // uid, gid  The image runs as 65532. Nobody else needs to read the file.
 //
-// What else there is: NFS shares have real locks, but need a premium account, a network, and a share whose root belongs to root, which
-// our user may not write. An ephemeral volume forgets everything at each restart: whoever had been told is told once more. A job that
-// runs `once` (job.bicep) has the same file, open for a minute a day. On Kubernetes there are disks, which need none of this.
+// What else there is: PostgreSQL (`onDatabase`), which needs none of this and lets several replicas run, and is one more thing to pay
+// for and to look after. NFS shares have real locks, but need a premium account, a network, and a share whose root belongs to root,
+// which our user may not write. An ephemeral volume forgets everything at each restart: whoever had been told is told once more. A job
+// that runs `once` (job.bicep) has the same file, open for a minute a day. On Kubernetes there are disks.
 var stateMount = 'uid=65532,gid=65532,dir_mode=0700,file_mode=0600,nobrl,cache=strict,nosharesock'
 
 var hasPages = !empty(subnetId) || !empty(operatorRanges)
@@ -104,9 +113,19 @@ module base 'base.bicep' = {
     name: name
     location: location
     subnetId: subnetId
+    logDays: logDays
+  }
+}
+
+module share 'share.bicep' = if (!onDatabase) {
+  name: '${name}-share'
+  params: {
+    name: name
+    location: location
+    environmentName: base.outputs.environmentName
+    subnetId: subnetId
     redundancy: redundancy
     storageKey: storageKey
-    logDays: logDays
   }
 }
 
@@ -225,16 +244,17 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
             cpu: json('0.25')
             memory: '0.5Gi'
           }
-          volumeMounts: [
+          volumeMounts: concat(onDatabase ? [] : [
             {
               volumeName: 'state'
               mountPath: '/var/lib/expiry-watch/state'
             }
+          ], [
             {
               volumeName: 'configuration'
               mountPath: '/etc/expiry-watch'
             }
-          ]
+          ])
           probes: [
             {
               type: 'Startup'
@@ -273,18 +293,19 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
           ]
         }
       ]
-      // Exactly one: it works by the clock, so it must not scale to none; and the file has no locks between two.
+      // A fixed number: it works by the clock, so it must not scale to none; and a file has no locks between two.
       scale: {
-        minReplicas: 1
-        maxReplicas: 1
+        minReplicas: onDatabase ? replicas : 1
+        maxReplicas: onDatabase ? replicas : 1
       }
-      volumes: [
+      volumes: concat(onDatabase ? [] : [
         {
           name: 'state'
           storageType: 'AzureFile'
-          storageName: base.outputs.storageName
+          storageName: share.outputs.storageName
           mountOptions: stateMount
         }
+      ], [
         {
           name: 'configuration'
           storageType: 'Secret'
@@ -295,7 +316,7 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
             }
           ]
         }
-      ]
+      ])
     }
   }
 }
@@ -306,8 +327,8 @@ output url string = 'https://${app.properties.configuration.ingress.fqdn}'
 @description('For a private DNS zone of the environment, and for a gateway in front of the feed.')
 output address string = base.outputs.address
 
-@description('The storage account that keeps the state, for backups.')
-output stateAccount string = base.outputs.accountName
+@description('The storage account that keeps the state, for backups; empty where a database does.')
+output stateAccount string = onDatabase ? '' : share.outputs.accountName
 
 @description('Whom the grants are for.')
 output principalId string = identity.properties.principalId
