@@ -25,11 +25,12 @@ pub use compose::{ComposeError, compose, compose_invitation};
 pub use invitation::invitation;
 pub use summary::{Change, Summary, SummaryHolder, SummaryItem, SummarySource, What, summary, test_letter};
 
-use crate::domain::{Address, Notice, Team, TeamId, Text};
+use crate::domain::{Address, CredentialId, Notice, Team, TeamId, Text};
 use item::Item;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use url::form_urlencoded::Serializer;
 
 /// The most bytes that a message takes on the wire.
 const LARGEST: usize = 100_000;
@@ -90,6 +91,14 @@ impl Stationery<'_> {
         lines.extend(self.public_url.map(|url| format!("Everything watched, and what was sent: {url}")));
         lines
     }
+}
+
+/// Where on the status page a credential's story stands. Ids hold slashes and colons, which a query may.
+#[must_use]
+pub fn page_of(id: &CredentialId) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("id", &id.to_string());
+    format!("/credential?{}", query.finish())
 }
 
 /// What a person reads; the same facts twice.

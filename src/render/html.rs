@@ -127,6 +127,7 @@ fn card(item: &Item) -> Markup {
         tr { td style="font-size:6px;line-height:12px" { (PreEscaped("&nbsp;")) } }
         tr { td class="d" style={ (SMALL) ";padding:8px 16px 12px 16px;border-top:1px solid #d5dae0" } {
             @for (index, fact) in more.into_iter().enumerate() { @if index > 0 { br; } (named(fact)) }
+            @if let Some(story) = &item.story { br; a class="l" style=(LINK) href=(story) { "Its story: who was told what, and what comes next" } }
         } }
     };
     sheet(&rows)

@@ -24,6 +24,8 @@ pub(super) struct Item {
     pub(super) escalated: Option<String>,
     /// Those that matter at once, then the others.
     pub(super) facts: Vec<Fact>,
+    /// Where the status page tells what was told of it, to whom, and what comes next; for the cards, since it is long.
+    pub(super) story: Option<String>,
 }
 
 /// A notice, and the recipient's teams to which it is owed.
@@ -106,6 +108,10 @@ impl Item {
             which: kind.map(|kind| kind.spoken().to_owned()).into_iter().chain(environment(notice)).collect(),
             escalated: told.escalated(stationery),
             facts: facts(stationery, recipient, told, advice, now),
+            story: stationery
+                .public_url
+                .zip(kind)
+                .map(|(url, _)| format!("{}{}", url.trim_end_matches('/'), super::page_of(&notice.key.credential))),
         }
     }
 

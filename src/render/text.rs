@@ -59,6 +59,7 @@ fn block(out: &mut String, item: &Item) {
     item.of_weight(Weight::Key).for_each(|key| fact(out, key));
     out.push('\n');
     item.of_weight(Weight::More).for_each(|more| fact(out, more));
+    item.story.iter().for_each(|story| line(out, &format!("{:COLUMN$}{story}", "Its story:")));
 }
 
 fn escalated(out: &mut String, item: &Item) {

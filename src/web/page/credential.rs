@@ -2,13 +2,14 @@
 
 use super::attention::{rotation, status};
 use super::lives;
-use super::scene::{One, address, days, link_to, spoken};
+use super::scene::{One, days, link_to, spoken};
 use super::story;
 use super::watch;
 use crate::decide::{Status, Verdict};
 use crate::domain::Text;
 use crate::inventory::Entry;
 use crate::observe::{History, Sent};
+use crate::render::page_of;
 use maud::{Markup, html};
 
 /// What is said about an id that is not known. The id is not repeated: whoever made the link chose it.
@@ -153,7 +154,7 @@ fn siblings(one: &One<'_>) -> Markup {
             @if let Some(holder) = one.holder() { (rotation(scene, holder)) }
             (lives::lives(scene, &siblings, &own.id))
             @if let Some(successor) = one.verdict().and_then(|verdict| verdict.successor(&scene.view.inventory)) {
-                p { "This one is replaced by " a href=(address(&successor.id)) {
+                p { "This one is replaced by " a href=(page_of(&successor.id)) {
                     @if successor.label.is_empty() { (successor.id) } @else { (successor.label) }
                 } "." }
             }

@@ -1,9 +1,10 @@
 //! What will be sent in the next days if nobody acts.
 
 use super::filter::Filter;
-use super::scene::{Scene, address, count_of, spoken};
+use super::scene::{Scene, count_of, spoken};
 use crate::domain::{CredentialId, NoticeKind, Step};
 use crate::observe::ForecastRow;
+use crate::render::page_of;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use std::collections::HashSet;
@@ -85,7 +86,7 @@ fn row(scene: &Scene<'_>, fact: &Fact<'_>) -> Markup {
             td data-name="When" { (scene.time(*at)) }
             td data-name="Notice" { span class="status" { (words(*kind, *step)) } }
             td data-name="Credential" {
-                @if *kind == NoticeKind::SourceStale { (name) } @else { a class="holder" href=(address(credential)) { (name) } }
+                @if *kind == NoticeKind::SourceStale { (name) } @else { a class="holder" href=(page_of(credential)) { (name) } }
                 @if !label.is_empty() { small { (label) } }
             }
             td data-name="To" { (fact.teams.join(", ")) }

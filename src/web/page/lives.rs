@@ -1,9 +1,10 @@
 //! The lives of a holder's credentials, beside each other: who was there first, who takes over, and where today lies.
 
 use super::attention::status;
-use super::scene::{One, Scene, address};
+use super::scene::{One, Scene};
 use super::timeline::per_cent;
 use crate::domain::{Credential, CredentialId};
+use crate::render::page_of;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use maud::{Markup, html};
@@ -93,7 +94,7 @@ fn life(scene: &Scene<'_>, one: &One<'_>, window: &Window, own: &CredentialId) -
         li class=(one.look()) {
             div class="who" {
                 @if credential.id == *own { b { bdi { (name) } } " (this one)" }
-                @else { a class="holder" href=(address(&credential.id)) { bdi { (name) } } }
+                @else { a class="holder" href=(page_of(&credential.id)) { bdi { (name) } } }
                 " "
                 @match one.verdict() {
                     Some(verdict) => small { (status(one, verdict)) },

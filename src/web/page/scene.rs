@@ -5,11 +5,11 @@ use crate::decide::{Calendar, Code, Context, HolderState, State, Status, Verdict
 use crate::domain::{Credential, CredentialId, TeamId, Text};
 use crate::inventory::Entry;
 use crate::observe::View;
+use crate::render::page_of;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 /// A view, and the instant at which somebody looks at it.
 pub struct Scene<'a> {
@@ -114,7 +114,7 @@ impl<'a> One<'a> {
     /// Its holder's name, leading to its own page.
     pub fn link(&self) -> Markup {
         let credential = self.credential();
-        html! { a class="holder" href=(address(&credential.id)) { (named(&credential.holder.name)) } }
+        html! { a class="holder" href=(page_of(&credential.id)) { (named(&credential.holder.name)) } }
     }
 
     /// What it is: kind, label, environment.
@@ -145,13 +145,6 @@ impl<'a> One<'a> {
 /// A name that is made of nothing would be a link that nobody can see.
 fn named(name: &Text) -> &str {
     if name.is_empty() { "(no name)" } else { name.as_str() }
-}
-
-/// The page of a credential.
-pub fn address(id: &CredentialId) -> String {
-    let mut query = Serializer::new(String::new());
-    query.append_pair("id", &id.to_string());
-    format!("/credential?{}", query.finish())
 }
 
 pub fn listed(teams: &[TeamId]) -> String {

@@ -2,10 +2,11 @@
 //! ends, and what comes next.
 
 use super::forecast::{look as look_of_notice, words};
-use super::scene::{One, Scene, address, count_of, listed, look};
+use super::scene::{One, Scene, count_of, listed, look};
 use super::watch::state_of;
 use crate::domain::{NoticeKind, TeamId};
 use crate::observe::{History, Sent, SentState, Told};
+use crate::render::page_of;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -60,7 +61,7 @@ fn life(one: &One<'_>) -> Vec<Happening> {
     let successor = one.verdict().and_then(|verdict| verdict.successor(&view.inventory));
     if let Some(successor) = successor {
         let what = html! {
-            "Replaced: " a href=(address(&successor.id)) {
+            "Replaced: " a href=(page_of(&successor.id)) {
                 @if successor.label.is_empty() { "its successor" } @else { bdi { "“" (successor.label) "”" } }
             } " begins"
             @if let Some(end) = successor.expires_at { ", and ends on " (one.scene.calendar.date(end)) }

@@ -1,12 +1,13 @@
 //! The pages' parts as a reader meets them.
 
 use super::filter::Filter;
-use super::scene::{Scene, address};
+use super::scene::Scene;
 use super::{attention, credential, forecast, story, timeline};
 use crate::decide::State;
 use crate::domain::{CredentialId, NoticeKind, TeamId, Text};
 use crate::inventory::Inventory;
 use crate::observe::{ForecastRow, History, Sent, SentState, Told, View};
+use crate::render::page_of;
 use crate::report::sorted_by_expiry;
 use crate::report::testing::{Case, NOW, at, rule_for, small_place, view, view_with};
 use crate::web::health::{Health, Level};
@@ -225,5 +226,5 @@ fn the_forecast_is_a_line_a_fact_and_follows_the_filter() {
 #[test]
 fn an_address_holds_any_id() {
     let id = CredentialId::parse("tls:a.example.ca:[::1]:443 \"&<x>");
-    assert_eq!(address(&id), "/credential?id=tls%3Aa.example.ca%3A%5B%3A%3A1%5D%3A443+%22%26%3Cx%3E");
+    assert_eq!(page_of(&id), "/credential?id=tls%3Aa.example.ca%3A%5B%3A%3A1%5D%3A443+%22%26%3Cx%3E");
 }
