@@ -169,7 +169,10 @@ impl<'a> Bench<'a> {
             if at.map_or(told.is_empty(), |at| settle::is_quiet(&decision.verdicts[at], told)) {
                 continue;
             }
-            let route = self.lookup.router.route(&entry.credential);
+            let route = match at {
+                Some(at) => decision.verdicts[at].route(self.world.policy),
+                None => self.lookup.router.route(&entry.credential),
+            };
             if at.is_none() && route.treatment.ignore.is_some() {
                 continue;
             }
