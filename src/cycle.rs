@@ -10,7 +10,7 @@ mod summaries;
 
 use crate::clock::Clock;
 use crate::config::{Config, Mail};
-use crate::decide::{Decision, Ledger, Verdict, World, decide};
+use crate::decide::{Decision, Ledger, Verdict, Wanted, World, decide_for};
 use crate::domain::{Notice, Policy, Text};
 use crate::inventory::{Changes, Inventory, Reading, SourceState, reconcile};
 use crate::observe::View;
@@ -184,9 +184,9 @@ impl Cycle {
     }
 
     /// Decides at `now`, given what has been told.
-    #[must_use]
-    pub fn decide(&self, ledger: &Ledger, now: Timestamp) -> Decision {
-        decide(&World { inventory: &self.inventory, policy: &self.policy, ledger, foreseen_from: None }, now)
+    fn decide(&self, ledger: &Ledger, now: Timestamp, wanted: Wanted) -> Decision {
+        let world = World { inventory: &self.inventory, policy: &self.policy, ledger, foreseen_from: None };
+        decide_for(&world, now, wanted)
     }
 
     /// Enqueues what is owed and was not enqueued before, as messages fixed for good; with [`Tell::All`], what calendars are to be
@@ -197,8 +197,11 @@ impl Cycle {
     pub async fn tell(&self, which: Tell, store: &Store) -> Result<Vec<Notice>, CycleError> {
         let now = self.clock.now();
         let ledger: Ledger = store.told().await?.into_iter().collect();
-        let Decision { verdicts, notices: mut owed, .. } = self.decide(&ledger, now);
-        owed.retain(|notice| which == Tell::All || notice.urgent);
+        let wanted = match which {
+            Tell::Urgent => Wanted::Urgent,
+            Tell::All => Wanted::All,
+        };
+        let Decision { verdicts, notices: owed, .. } = self.decide(&ledger, now, wanted);
         let fresh = if owed.is_empty() { owed } else { self.enqueue(owed, store, now).await? };
         if which == Tell::All {
             self.invite(&verdicts, store, now).await?;
@@ -263,7 +266,7 @@ impl Cycle {
     /// The same, at another instant.
     #[must_use]
     pub fn view_at(&self, ledger: &Ledger, at: Timestamp) -> View {
-        let Decision { verdicts, holders, .. } = self.decide(ledger, at);
+        let Decision { verdicts, holders, .. } = self.decide(ledger, at, Wanted::Nothing);
         View { at, inventory: self.inventory.clone(), policy: self.policy.clone(), verdicts, holders }
     }
 

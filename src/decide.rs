@@ -44,6 +44,7 @@ pub use holders::{HolderState, State};
 pub use invitations::{Invitations, MOST_IN_A_RUN, invitations};
 pub use ladder::Rung;
 pub use ledger::Ledger;
+pub use notices::Wanted;
 pub use routing::{OwnerGap, Router, TeamsFrom};
 pub use sources::stale_since;
 pub use verdict::{Code, Condition, Reason, Status, Verdict};
@@ -78,16 +79,22 @@ pub struct Decision {
     pub verdicts: Vec<Verdict>,
     /// One for each holder and kind that has a credential there, in the same order.
     pub holders: Vec<HolderState>,
-    /// What is owed and has not been told, in no particular order.
+    /// What is owed and has not been told, as far as it was wanted, in no particular order.
     pub notices: Vec<Notice>,
 }
 
 /// Judges every credential and every source at `now`.
 #[must_use]
 pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
+    decide_for(world, now, Wanted::All)
+}
+
+/// The same, without writing the notices that are not wanted.
+#[must_use]
+pub fn decide_for(world: &World<'_>, now: Timestamp, wanted: Wanted) -> Decision {
     let calendar = Calendar::new(&world.policy.zone, now);
     let lookup = Lookup::new(world);
-    let bench = Bench::new(world, &calendar, &lookup);
+    let bench = Bench::new(world, &calendar, &lookup, wanted);
     let mut decision = Decision::default();
     // Room for all at once: what grows leaves holes behind that a large directory feels.
     decision.verdicts.reserve_exact(world.inventory.entries().len());
@@ -95,8 +102,9 @@ pub fn decide(world: &World<'_>, now: Timestamp) -> Decision {
     for (first, siblings) in families(world.inventory) {
         bench.siblings(siblings, first, &mut decision);
     }
-    for source in world.inventory.sources() {
-        decision.notices.extend(sources::notices(source, &bench.desk, world.ledger));
+    if bench.desk.wants(false) {
+        let owed = |source| sources::notices(source, &bench.desk, world.ledger);
+        decision.notices.extend(world.inventory.sources().iter().flat_map(owed));
     }
     decision
 }
@@ -142,10 +150,10 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(world: &'a World<'a>, calendar: &'a Calendar<'a>, lookup: &'a Lookup<'a>) -> Self {
+    fn new(world: &'a World<'a>, calendar: &'a Calendar<'a>, lookup: &'a Lookup<'a>, wanted: Wanted) -> Self {
         let World { inventory, policy, foreseen_from, .. } = *world;
         let usage = Usage { inventory, now: calendar.now, foreseen_from };
-        Self { world, calendar, lookup, usage, desk: Desk { policy, calendar, usage } }
+        Self { world, calendar, lookup, usage, desk: Desk { wanted, policy, calendar, usage } }
     }
 
     /// Judges all credentials of one holder and kind, of which the first stands at `first` in the inventory, and settles what each
@@ -169,7 +177,10 @@ impl<'a> Bench<'a> {
             if at.map_or(told.is_empty(), |at| settle::is_quiet(&decision.verdicts[at], told)) {
                 continue;
             }
-            let route = self.lookup.router.route(&entry.credential);
+            let route = match at {
+                Some(at) => decision.verdicts[at].route(self.world.policy),
+                None => self.lookup.router.route(&entry.credential),
+            };
             if at.is_none() && route.treatment.ignore.is_some() {
                 continue;
             }

@@ -141,7 +141,7 @@ impl Conductor {
     /// Shows what is known now, with what has been told by now.
     async fn show(&self) -> Result<(), CycleError> {
         let ledger: Ledger = self.store.told().await?.into_iter().collect();
-        let view = self.cycle.view(ledger.clone());
+        let view = self.cycle.view_at(&ledger, self.clock.now());
         self.observed.show(view);
         self.foresee(&ledger).await?;
         let (metrics, view) = (self.metrics.clone(), self.observed.view());

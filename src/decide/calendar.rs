@@ -21,6 +21,16 @@ impl Span {
     }
 }
 
+/// A span in whole days of the calendar.
+#[derive(Clone, Copy, Debug)]
+pub struct Days {
+    pub last: Date,
+    /// From today to the last one: 0 = today, negative = past.
+    pub left: i64,
+    /// From the first one to the last, where the first is known.
+    pub all: Option<i64>,
+}
+
 /// One instant, seen from one zone.
 pub struct Calendar<'a> {
     pub zone: &'a TimeZone,
@@ -52,8 +62,8 @@ impl<'a> Calendar<'a> {
         let Span { start, end } = span;
         match threshold {
             Threshold::Before(Period { amount, unit: Unit::Days }) => {
-                let applies = self.days_in(span).is_none_or(|life| i64::from(amount) <= life);
-                applies.then(|| self.start_of_day(end, -i64::from(amount)))
+                let days = self.days(span);
+                days.all.is_none_or(|all| i64::from(amount) <= all).then(|| self.days_before(days.last, amount))
             }
             Threshold::Before(period) => {
                 let crossing =
@@ -69,24 +79,31 @@ impl<'a> Calendar<'a> {
         }
     }
 
-    /// The length in calendar days, where both ends are known.
     #[must_use]
-    pub fn days_in(&self, span: Span) -> Option<i64> {
-        Some(days_between(self.date(span.start?), self.date(span.end)))
+    pub fn days(&self, span: Span) -> Days {
+        let last = self.date(span.end);
+        let all = span.start.map(|start| days_between(self.date(start), last));
+        Days { last, left: days_between(self.today, last), all }
+    }
+
+    /// The first instant of the day that lies `amount` days before `day`.
+    #[must_use]
+    pub fn days_before(&self, day: Date, amount: u32) -> Timestamp {
+        self.start_of_day(day, -i64::from(amount))
     }
 
     /// When `n` periods have passed since `end`: days by the calendar, other units by the clock.
     #[must_use]
     pub fn after(&self, end: Timestamp, period: Period) -> Timestamp {
         match period.unit {
-            Unit::Days => self.start_of_day(end, i64::from(period.amount)),
+            Unit::Days => self.start_of_day(self.date(end), i64::from(period.amount)),
             _ => end.saturating_add(SignedDuration::from_secs(period.seconds())).unwrap_or(Timestamp::MAX),
         }
     }
 
-    /// The first instant of the day that lies `days` after the day of `instant`.
-    fn start_of_day(&self, instant: Timestamp, days: i64) -> Timestamp {
-        let date = self.date(instant).saturating_add(days.clamp(-4_000_000, 4_000_000).days());
+    /// The first instant of the day that lies `days` after `day`.
+    fn start_of_day(&self, day: Date, days: i64) -> Timestamp {
+        let date = day.saturating_add(days.clamp(-4_000_000, 4_000_000).days());
         let midnight = date.to_datetime(Time::midnight());
         // A midnight that the zone skips is the instant at which the clock moved on; out of range, it is never.
         self.zone.to_ambiguous_timestamp(midnight).compatible().unwrap_or(if days < 0 {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use rounds::Rounds;
 
-use super::{Bench, Calendar, Decision, Ledger, Lookup, World, families, sources};
+use super::{Bench, Calendar, Decision, Ledger, Lookup, Wanted, World, families, sources};
 use crate::domain::{NoticeKey, NoticeKind};
 use crate::inventory::Entry;
 use changes::Changes;
@@ -85,13 +85,6 @@ impl Foreseen {
     }
 }
 
-/// What a run tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tell {
-    Urgent,
-    All,
-}
-
 struct Future<'a> {
     world: &'a World<'a>,
     from: Timestamp,
@@ -106,13 +99,13 @@ impl Future<'_> {
     fn of_siblings(&self, first: usize, siblings: &[Entry], notices: &mut Vec<Foreseen>) {
         let told = siblings.iter().flat_map(|entry| self.world.ledger.of(&entry.credential.id));
         let mut ledger: Ledger = told.cloned().collect();
-        for (at, tell) in self.runs_that_matter(siblings) {
+        for (at, wanted) in self.runs_that_matter(siblings) {
             let calendar = Calendar::new(&self.world.policy.zone, at);
             let world = World { ledger: &ledger, ..*self.world };
             let mut decision = Decision::default();
-            Bench::new(&world, &calendar, self.lookup).siblings(siblings, first, &mut decision);
+            Bench::new(&world, &calendar, self.lookup, wanted).siblings(siblings, first, &mut decision);
             for notice in decision.notices {
-                if (tell == Tell::All || notice.urgent) && !ledger.holds(&notice.key) {
+                if !ledger.holds(&notice.key) {
                     ledger.extend([notice.key.clone()]);
                     let entry = siblings.iter().position(|entry| entry.credential.id == notice.key.credential);
                     let entry = entry.map(|index| first + index);
@@ -122,15 +115,16 @@ impl Future<'_> {
         }
     }
 
-    /// The runs that can find anything new about these: the first of all, and the first of each sort after each change.
-    fn runs_that_matter(&self, siblings: &[Entry]) -> BTreeMap<Timestamp, Tell> {
+    /// The runs that can find anything new about these, and what each of them tells: the first of all, and the first of each sort
+    /// after each change.
+    fn runs_that_matter(&self, siblings: &[Entry]) -> BTreeMap<Timestamp, Wanted> {
         let changes = Changes::of(siblings, self.world, self.lookup, self.from);
         let mut runs = BTreeMap::new();
         let mut next = Some(self.from);
         while let Some(change) = next.filter(|change| *change <= self.to) {
             let (poll, notify) = (self.polls.at_or_after(change), self.notifies.at_or_after(change));
-            runs.extend(notify.map(|at| (at, Tell::All)));
-            poll.into_iter().for_each(|at| _ = runs.entry(at).or_insert(Tell::Urgent));
+            runs.extend(notify.map(|at| (at, Wanted::All)));
+            poll.into_iter().for_each(|at| _ = runs.entry(at).or_insert(Wanted::Urgent));
             // Whatever else changes before the sooner of the two is seen by both.
             let seen = poll.into_iter().chain(notify).min();
             next = seen.and_then(|seen| changes.after(seen));
@@ -146,7 +140,11 @@ impl Future<'_> {
             // One that answers now will have done so again by then.
             let asked_at = if source.is_up() { self.from } else { at };
             let calendar = Calendar::new(&self.world.policy.zone, asked_at);
-            sources::notices(source, &Bench::new(self.world, &calendar, self.lookup).desk, self.world.ledger)
+            sources::notices(
+                source,
+                &Bench::new(self.world, &calendar, self.lookup, Wanted::All).desk,
+                self.world.ledger,
+            )
         });
         let back = owed.filter(|notice| notice.key.kind == NoticeKind::Resolved);
         back.map(|notice| Foreseen { at, key: notice.key, reason: notice.reason, entry: None }).collect()

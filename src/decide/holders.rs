@@ -132,7 +132,7 @@ impl Group<'_> {
         }
         let treatment = verdict.treatment(self.policy);
         let newest = verdict.place.newest && verdict.status != Status::Ignored;
-        let since = rotation::due_since(credential, treatment, self.calendar).filter(|_| newest)?;
+        let since = newest.then(|| rotation::due_since(credential, treatment, self.calendar)).flatten()?;
         Some((State::RotationDue, Some(since), index))
     }
 

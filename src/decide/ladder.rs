@@ -40,17 +40,17 @@ pub struct Standing {
 #[must_use]
 pub fn before_end(kind: NoticeKind, ladder: &[Threshold], span: Span, calendar: &Calendar<'_>) -> Standing {
     let mut standing = Standing::default();
-    let days_left = calendar.days_until(span.end);
-    let life = calendar.days_in(span).unwrap_or(i64::MAX);
-    let (tightest, widest) = nearest_days(ladder, days_left, life);
+    let days = calendar.days(span);
+    let (tightest, widest) = nearest_days(ladder, days.left, days.all.unwrap_or(i64::MAX));
     for threshold in ladder {
-        // Among rungs in whole days only the nearest on either side can matter; the calendar is asked for no others.
-        if let Threshold::Before(Period { amount, unit: Unit::Days }) = threshold
-            && ![tightest, widest].contains(&Some(*amount))
-        {
-            continue;
-        }
-        let Some(crossed_at) = calendar.crossing(*threshold, span) else { continue };
+        let crossed_at = match threshold {
+            // Among rungs in whole days only the nearest on either side can matter; the calendar is asked for no others.
+            Threshold::Before(Period { amount, unit: Unit::Days }) => {
+                [tightest, widest].contains(&Some(*amount)).then(|| calendar.days_before(days.last, *amount))
+            }
+            _ => calendar.crossing(*threshold, span),
+        };
+        let Some(crossed_at) = crossed_at else { continue };
         let rung = Rung { kind, step: Step::Before(*threshold), crossed_at };
         if crossed_at > calendar.now {
             standing.next = Some(rung.sooner(standing.next));

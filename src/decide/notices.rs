@@ -39,19 +39,48 @@ pub struct Own<'a> {
     pub episode: u32,
 }
 
-/// Where notices are written from.
+/// Which of the notices that are owed somebody will read. What is owed is marked on the verdicts in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    All,
+    /// Those that end too soon to wait for the notify run.
+    Urgent,
+    /// For whoever looks on and tells nobody.
+    Nothing,
+}
+
+/// Where notices are written from: none that nobody wants.
 pub struct Desk<'a> {
+    pub wanted: Wanted,
     pub policy: &'a Policy,
     pub calendar: &'a Calendar<'a>,
     pub usage: Usage<'a>,
 }
 
 impl Desk<'_> {
+    #[must_use]
+    pub fn wants(&self, urgent: bool) -> bool {
+        match self.wanted {
+            Wanted::All => true,
+            Wanted::Urgent => urgent,
+            Wanted::Nothing => false,
+        }
+    }
+
     /// A rung of a credential's ladder, for one team of all that are told.
     #[must_use]
-    pub fn rung(&self, case: &About<'_>, rung: Rung, verdict: &Verdict, told: &Told<'_>, own: Own<'_>) -> Notice {
+    pub fn rung(
+        &self,
+        case: &About<'_>,
+        rung: Rung,
+        verdict: &Verdict,
+        told: &Told<'_>,
+        own: Own<'_>,
+    ) -> Option<Notice> {
         let Own { team, episode } = own;
         let credential = &case.entry.credential;
+        let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);
+        self.wants(urgent).then_some(())?;
         let key = NoticeKey {
             credential: credential.id.clone(),
             expires_at: credential.expires_at,
@@ -79,13 +108,12 @@ impl Desk<'_> {
         let reason = more.into_iter().flatten().fold(reason, |reason, more| format!("{reason}; {more}"));
         // Nobody could have been told before it was seen.
         let crossed_at = rung.crossed_at.max(case.entry.first_seen);
-        let urgent = is_urgent(rung, credential, self.policy.urgent_within, self.calendar.now);
         let notice = self.about(case, key, reason, told.teams.to_vec());
         let planned = (rung.kind == NoticeKind::RotationDue)
             .then(|| rotation::plan(credential, case.route.treatment, self.calendar))
             .flatten();
         let due_by = planned.map(|plan| plan.end).or(notice.due_by);
-        Notice { urgent, crossed_at, due_by, escalation, ..notice }
+        Some(Notice { urgent, crossed_at, due_by, escalation, ..notice })
     }
 
     fn escalated(&self, escalation: &Escalation) -> String {
@@ -96,7 +124,8 @@ impl Desk<'_> {
 
     /// Something that is wrong beside the dates, for one team.
     #[must_use]
-    pub fn condition(&self, case: &About<'_>, condition: &Condition, team: &TeamId, episode: u32) -> Notice {
+    pub fn condition(&self, case: &About<'_>, condition: &Condition, team: &TeamId, episode: u32) -> Option<Notice> {
+        self.wants(false).then_some(())?;
         let credential = &case.entry.credential;
         let key = NoticeKey {
             credential: credential.id.clone(),
@@ -107,15 +136,22 @@ impl Desk<'_> {
             episode,
             closes: Families::default(),
         };
-        Notice {
+        Some(Notice {
             crossed_at: condition.since,
             ..self.about(case, key, condition.reason.clone(), case.route.teams.to_vec())
-        }
+        })
     }
 
     /// "No longer true", for one of the teams that had been told: `closed` is the last of what it was told, with what is closed.
     #[must_use]
-    pub fn resolved(&self, case: &About<'_>, closing: Closing, closed: NoticeKey, teams: Vec<TeamId>) -> Notice {
+    pub fn resolved(
+        &self,
+        case: &About<'_>,
+        closing: Closing,
+        closed: NoticeKey,
+        teams: Vec<TeamId>,
+    ) -> Option<Notice> {
+        self.wants(false).then_some(())?;
         let reason = match (closing, case.entry.credential.expires_at) {
             (Closing::Deleted, _) => format!("it is no longer listed by {}", case.entry.credential.source),
             (Closing::Mended(Family::Trust), _) => "what is served is trusted again".to_owned(),
@@ -129,7 +165,7 @@ impl Desk<'_> {
             (Closing::Moved | Closing::NoLongerExpires, _) => "it no longer expires".to_owned(),
         };
         let key = NoticeKey { kind: NoticeKind::Resolved, step: Step::Resolved, ..closed };
-        self.about(case, key, reason, teams)
+        Some(self.about(case, key, reason, teams))
     }
 
     /// True from now on, and not urgent, unless the caller knows better.

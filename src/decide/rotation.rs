@@ -8,7 +8,7 @@
 
 use super::calendar::{Calendar, Span};
 use super::ladder::{self, Standing};
-use crate::domain::{Credential, NoticeKind, Successor, Treatment};
+use crate::domain::{Credential, CredentialId, NoticeKind, Successor, Treatment};
 use crate::inventory::Entry;
 use jiff::Timestamp;
 
@@ -27,13 +27,13 @@ pub fn is_newest(of: usize, siblings: &[Entry], rule: Successor, now: Timestamp)
                 Successor::None => entry.credential.id == own.id,
             }
     };
-    // Of two that began together, the one that ends later; the id only makes it one of them.
-    let age = |entry: &&Entry| {
-        let credential = &entry.credential;
-        (credential.not_before, credential.expires_at.is_none(), credential.expires_at, credential.id.clone())
-    };
-    let newest = siblings.iter().filter(counts).max_by_key(age);
+    let newest = siblings.iter().filter(counts).max_by(|a, b| age(&a.credential).cmp(&age(&b.credential)));
     newest.is_some_and(|newest| newest.credential.id == own.id)
+}
+
+/// Of two that began together, the one that ends later is newer; the id only makes it one of them.
+fn age(credential: &Credential) -> (Option<Timestamp>, bool, Option<Timestamp>, &CredentialId) {
+    (credential.not_before, credential.expires_at.is_none(), credential.expires_at, &credential.id)
 }
 
 /// From its beginning to its planned replacement. `None` where no replacement is planned, or nobody knows when it began.

@@ -1,6 +1,7 @@
 //! Whose a credential is, and how it is watched: the first rule that matches decides.
 
 use crate::domain::{Credential, Owners, Policy, TeamId, Treatment};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where a credential's teams come from.
@@ -61,6 +62,8 @@ pub struct Router<'a> {
     policy: &'a Policy,
     rules: Vec<Teams>,
     defaults: Teams,
+    /// Each team alone, by the tag that names it, in lower case.
+    by_tag: HashMap<String, Arc<[TeamId]>>,
 }
 
 /// The teams that one treatment names.
@@ -91,10 +94,12 @@ impl Teams {
 impl<'a> Router<'a> {
     #[must_use]
     pub fn new(policy: &'a Policy) -> Self {
+        let of_tag = |tag: &str| Some((tag.to_ascii_lowercase(), [policy.team_of_tag(tag)?.clone()].into()));
         Self {
             policy,
             rules: policy.rules.iter().map(|rule| Teams::new(&rule.treatment, &policy.defaults)).collect(),
             defaults: Teams::new(&policy.defaults, &policy.defaults),
+            by_tag: policy.teams.keys().filter_map(|team| of_tag(team.as_str())).collect(),
         }
     }
 
@@ -115,12 +120,13 @@ impl<'a> Router<'a> {
 
     /// The teams that the holder's tags name, of those that exist. A tag that names no team is no tag: anybody may write one.
     fn tagged(&self, credential: &Credential) -> Option<Arc<[TeamId]>> {
-        if credential.holder.team_tags.is_empty() {
-            return None;
+        let tags = credential.holder.team_tags.iter();
+        let named: Vec<_> = tags.filter_map(|tag| self.by_tag.get(&tag.to_ascii_lowercase())).collect();
+        match named[..] {
+            [] => None,
+            [team] => Some(team.clone()),
+            _ => Some(unique(named.into_iter().flat_map(|team| team.iter().cloned()))),
         }
-        let named = credential.holder.team_tags.iter().filter_map(|tag| self.policy.team_of_tag(tag));
-        let teams = unique(named.cloned());
-        (!teams.is_empty()).then_some(teams)
     }
 }
 

@@ -32,9 +32,9 @@ pub fn settle(
     let closed_teams: Vec<TeamId> = closed.iter().map(|closed| closed.team.clone()).collect();
     for closed in &closed {
         let key = NoticeKey { closes: closed.closes, episode: closed.episode, ..closed.last.clone() };
-        let mut notice = desk.resolved(about, closed.why, key, closed_teams.clone());
-        notice.reason.push_str(&still_wrong(verdict.as_deref(), closed.closes));
-        owed.push(notice);
+        let notice = desk.resolved(about, closed.why, key, closed_teams.clone());
+        let still_wrong = still_wrong(verdict.as_deref(), closed.closes);
+        owed.extend(notice.map(|notice| Notice { reason: notice.reason + &still_wrong, ..notice }));
     }
     let Some(verdict) = &mut verdict else { return };
     if verdict.status == Status::Ignored {
@@ -52,7 +52,7 @@ pub fn settle(
             if !owed::is_told(&story, rung, &about.entry.credential, about.route.treatment, desk.calendar) {
                 all_told = false;
                 let own = Own { team, episode: story.episode };
-                owed.push(desk.rung(about, rung, verdict, &all, own));
+                owed.extend(desk.rung(about, rung, verdict, &all, own));
             }
         }
         verdict.code = if all_told { Code::Noticed } else { Code::Due };
@@ -71,7 +71,7 @@ pub fn settle(
             };
             if !story.open.iter().any(is_told) {
                 condition.due = true;
-                owed.push(desk.condition(about, condition, team, story.episode));
+                owed.extend(desk.condition(about, condition, team, story.episode));
             }
         }
     }

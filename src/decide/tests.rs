@@ -7,7 +7,7 @@ mod rotation;
 mod stories;
 
 use super::testing::{at, policy};
-use super::{Decision, Ledger, World, decide};
+use super::{Decision, Ledger, Wanted, World, decide_for};
 use crate::domain::{Credential, LastUse, Notice, Policy, SourceName, Text};
 use crate::inventory::{Inventory, Reading, SourceState, reconcile};
 use jiff::civil::Date;
@@ -43,10 +43,12 @@ impl Life {
     }
 
     pub fn decide(&self, now: Timestamp) -> Decision {
-        decide(
-            &World { inventory: &self.inventory, policy: &self.policy, ledger: &self.ledger, foreseen_from: None },
-            now,
-        )
+        self.decide_for(now, Wanted::All)
+    }
+
+    pub fn decide_for(&self, now: Timestamp, wanted: Wanted) -> Decision {
+        let (inventory, policy, ledger) = (&self.inventory, &self.policy, &self.ledger);
+        decide_for(&World { inventory, policy, ledger, foreseen_from: None }, now, wanted)
     }
 
     /// Polls, decides, and counts what was owed as told.

@@ -173,6 +173,17 @@ impl Verdict {
         }
     }
 
+    /// Whose it is and how it is watched, as it was found when it was judged.
+    pub(super) fn route<'a>(&self, policy: &'a Policy) -> Route<'a> {
+        Route {
+            rule: self.rule.map(|index| index as usize),
+            treatment: self.treatment(policy),
+            teams: self.teams.clone(),
+            teams_from: self.teams_from,
+            owner_gap: self.owner_gap,
+        }
+    }
+
     /// The rung that is owed or has been told.
     #[must_use]
     pub fn rung(&self) -> Option<Rung> {

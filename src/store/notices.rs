@@ -14,12 +14,14 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub async fn told(&self) -> Result<Vec<NoticeKey>, StoreError> {
-        let rows = sqlx::query(
+        // Row by row: there may be years of them, and a row takes several times the room of its key.
+        let keys = sqlx::query(
             "SELECT * FROM notices WHERE credential IN (SELECT id FROM credentials) OR credential LIKE 'source:%'",
         )
+        .map(|row: SqliteRow| key(&row))
         .fetch_all(&mut *self.connection().await)
         .await?;
-        rows.iter().map(key).collect()
+        keys.into_iter().collect()
     }
 
     /// What was enqueued after `since`, and when; the latest 2,000.

@@ -4,7 +4,7 @@ mod year;
 
 use super::Life;
 use crate::decide::testing::at;
-use crate::decide::{Ledger, Verdict, World, decide};
+use crate::decide::{Decision, Ledger, Verdict, Wanted, World, decide};
 use crate::domain::{Credential, CredentialId, Family, NoticeKey, NoticeKind, Step, Successor, TeamId, Threshold};
 use crate::inventory::{Entry, Inventory};
 use jiff::Timestamp;
@@ -174,6 +174,20 @@ proptest! {
             assert_eq!(judged, there);
             let held: Vec<usize> = decision.holders.iter().flat_map(|holder| holder.verdicts.clone()).collect();
             assert_eq!(held, (0..decision.verdicts.len()).collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn whoever_wants_fewer_notices_gets_those_and_the_same_verdicts(year in any_year()) {
+        year.live(|life, now, _| {
+            let all = life.decide(now);
+            let urgent = all.notices.iter().filter(|notice| notice.urgent).cloned().collect();
+            for (wanted, notices) in [(Wanted::Urgent, urgent), (Wanted::Nothing, Vec::new())] {
+                let some = life.decide_for(now, wanted);
+                assert_eq!(some.notices, notices);
+                let said = |decision: &Decision| format!("{:?} {:?}", decision.verdicts, decision.holders);
+                assert_eq!(said(&some), said(&all));
+            }
         });
     }
 
