@@ -209,8 +209,8 @@ fn more(items: &[Item], public_url: Option<&str>) -> Option<String> {
 
 fn footer(stationery: &Stationery, now: Timestamp) -> Vec<String> {
     let mut lines = vec![
-        "Each threshold is told once, and what has expired again until it is replaced. When something told here is no longer true, you will \
-         hear that too, and then nothing more."
+        "Each threshold is told once; what has expired may be told again until it is replaced. When something told here is no longer true, you \
+         will hear that too, and then nothing more."
             .to_owned(),
     ];
     lines.extend(stationery.footer(now));

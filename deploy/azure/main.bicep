@@ -29,16 +29,7 @@ param configuration string
 param vaultName string
 
 @description('Secrets of the watch itself: `env` is the name in the configuration, { env = "NAME" }; `secret` the name in the vault and, after a slash, its version. Without a version the platform starts a new replica beside the old one within half an hour of each change in the vault, and the state is not made for two. Feed tokens as well: { env: \'CCAAS_FEED_TOKEN\', secret: \'feed-token-ccaas/0123...\' }.')
-param secrets array = [
-  {
-    env: 'EXPIRY_WATCH_HTTP_TOKEN'
-    secret: 'watch-http-token'
-  }
-  {
-    env: 'DIGICERT_API_KEY'
-    secret: 'watch-digicert-key'
-  }
-]
+param secrets array
 
 @description('A subnet for the environment alone, see base.bicep. With it the pages are served to the virtual network, and to nobody else.')
 param subnetId string = ''
@@ -56,13 +47,8 @@ param feedPort bool = false
 ])
 param readiness string = '/health'
 
-@description('The state is in PostgreSQL, as `state.url` of the configuration says: no share is made or mounted, replicas may be several, and a deployment may start the new ones beside the old ones.')
+@description('The state is in PostgreSQL, as `state.url` of the configuration says: no share is made or mounted, and a deployment starts the new replica beside the old one, which hands over within seconds.')
 param onDatabase bool = false
-
-@description('How many run: one of them decides and delivers, the others are ready to take over within seconds. More than one needs onDatabase.')
-@minValue(1)
-@maxValue(5)
-param replicas int = 1
 
 @description('Which log lines: tracing directives.')
 param log string = 'info'
@@ -98,7 +84,7 @@ param logDays int = 90
 // cache     strict: no stale page is read back. fsync reaches the server, since `nostrictsync` is not given.
 // uid, gid  The image runs as 65532. Nobody else needs to read the file.
 //
-// What else there is: PostgreSQL (`onDatabase`), which needs none of this and lets several replicas run, and is one more thing to pay
+// What else there is: PostgreSQL (`onDatabase`), which needs none of this, nor a stop for each upgrade, and is one more thing to pay
 // for and to look after. NFS shares have real locks, but need a premium account, a network, and a share whose root belongs to root,
 // which our user may not write. An ephemeral volume forgets everything at each restart: whoever had been told is told once more. A job
 // that runs `once` (job.bicep) has the same file, open for a minute a day. On Kubernetes there are disks.
@@ -293,10 +279,11 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
           ]
         }
       ]
-      // A fixed number: it works by the clock, so it must not scale to none; and a file has no locks between two.
+      // Exactly one. It works by the clock, so it must not scale to none. A file has no locks between two; with a database there could be
+      // more, but the ingress leads Prometheus now to the one and now to the other, and their counters and leases differ.
       scale: {
-        minReplicas: onDatabase ? replicas : 1
-        maxReplicas: onDatabase ? replicas : 1
+        minReplicas: 1
+        maxReplicas: 1
       }
       volumes: concat(onDatabase ? [] : [
         {

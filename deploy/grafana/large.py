@@ -70,6 +70,7 @@ def text(credentials, now):
     line("outbox_pending", {}, 0)
     line("leader", {}, 1)
     line("time_seconds", {}, int(now))
+    line("loop_last_turn_timestamp_seconds", {}, int(now))
     line("build_info", {"version": "0.1.0", "revision": "synthetic"}, 1)
     out += [f"process_resident_memory_bytes {40 * 10**6}", f"process_start_time_seconds {now - DAY:.0f}", f"process_cpu_seconds_total @"]
     return "\n".join(out) + "\n"

@@ -240,6 +240,13 @@ fn observed(out: &mut Vec<u8>, app: &App, view: &View) {
     }
     let leader = u64::from(app.observed.pulse().leader);
     gauge(out, "expiry_watch_leader", "1 in the process that decides and delivers.", leader);
+    // A poll takes as long as it takes, so its beginning is the sign of life until it has ended.
+    let pulse = app.observed.pulse();
+    if let Some(turned) = pulse.polling_since.or(pulse.last_turn) {
+        let name = "expiry_watch_loop_last_turn_timestamp_seconds";
+        family(out, name, "When the loop that polls last turned, or began the poll that is under way.");
+        Line::new(out, name).instant(turned);
+    }
     family(out, "expiry_watch_build_info", "What is running.");
     Line::new(out, "expiry_watch_build_info").label("version", app.version).label("revision", app.revision).one();
     sources(out, view);

@@ -114,7 +114,7 @@ fn carried(mail: &[&Sent]) -> Markup {
                     @if delivered < mail.len() { (delivered) " of " }
                     (count_of(mail.len(), "message")) " delivered"
                 }
-                @for sent in mail { small { (state_of(sent).1) " to " (sent.address) ", Message-ID " code { (sent.message_id) } } }
+                @for sent in mail { small { (sent.address) ", Message-ID " code { (sent.message_id) } } }
             }
         }
     }
