@@ -1,6 +1,6 @@
 //! Who may act: a name in a column, for a while.
 
-use super::rows::nanos;
+use super::rows::{instant, nanos};
 use super::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -45,19 +45,21 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let until = now.saturating_add(term).unwrap_or(Timestamp::MAX);
-        let written = sqlx::query(
-            "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
+        let mut database = self.database_for_leases().await?;
+        let written = database
+            .query(
+                "INSERT INTO leases (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
              SET owner = excluded.owner, until = excluded.until \
              WHERE leases.owner = excluded.owner OR leases.until <= $4 OR leases.until > $5",
-        )
-        .bind(name)
-        .bind(owner.as_str())
-        .bind(nanos(until))
-        .bind(nanos(now))
-        .bind(nanos(not_believable_after(until)))
-        .execute(&mut *self.connection().await)
-        .await?;
-        Ok(written.rows_affected() == 1)
+            )
+            .bind(name)
+            .bind(owner.as_str())
+            .bind(nanos(until))
+            .bind(nanos(now))
+            .bind(nanos(not_believable_after(until)))
+            .execute()
+            .await?;
+        Ok(written == 1)
     }
 
     /// Gives the lease back, if `owner` has it.
@@ -65,10 +67,12 @@ impl Store {
     /// # Errors
     /// When the state cannot be written.
     pub async fn release(&self, name: &str, owner: &Owner) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM leases WHERE name = $1 AND owner = $2")
+        self.database_for_leases()
+            .await?
+            .query("DELETE FROM leases WHERE name = $1 AND owner = $2")
             .bind(name)
             .bind(owner.as_str())
-            .execute(&mut *self.connection().await)
+            .execute()
             .await?;
         Ok(())
     }
@@ -78,11 +82,9 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub async fn last_run(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT at FROM runs WHERE name = $1")
-            .bind(name)
-            .fetch_optional(&mut *self.connection().await)
-            .await?;
-        Ok(at.map(super::rows::instant))
+        let mut database = self.database().await?;
+        let row = database.query("SELECT at FROM runs WHERE name = $1").bind(name).fetch_optional().await?;
+        Ok(row.map(|row| instant(row.get("at"))))
     }
 
     /// Writes down that the schedule `name` ran.
@@ -90,10 +92,12 @@ impl Store {
     /// # Errors
     /// When the state cannot be written.
     pub async fn ran(&self, name: &str, at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO runs (name, at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET at = excluded.at")
+        self.database()
+            .await?
+            .query("INSERT INTO runs (name, at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET at = excluded.at")
             .bind(name)
             .bind(nanos(at))
-            .execute(&mut *self.connection().await)
+            .execute()
             .await?;
         Ok(())
     }
