@@ -24,7 +24,7 @@ pub fn server() -> Option<String> {
 
 /// The state that a configuration with this URL has.
 pub fn configured(url: &str) -> State {
-    let text = format!("[state]\nurl = {url:?}\n[sources.none]\ntype = \"declared\"\ncredentials = []\n");
+    let text = format!("[state]\nurl = {url:?}\n");
     config::parse(&text, "the test").unwrap_or_else(|problems| panic!("{problems}")).state
 }
 

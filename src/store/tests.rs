@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Connection;
 use std::sync::Arc;
 
-
 const NOW: &str = "2026-11-21T16:00:00Z";
 
 fn at(text: &str) -> Timestamp {

@@ -15,6 +15,7 @@ mod pages;
 mod restart;
 mod routing;
 mod schedule;
+mod state;
 mod summary;
 mod support;
 mod tidy;
