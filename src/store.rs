@@ -31,7 +31,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use history::{HistoryRows, NoticeRow};
-pub use leases::Owner;
+pub use leases::{CLOCKS_APART, Owner};
 pub use messages::{MessageRow, OutboxRows, Pick};
 pub use postgres::Server;
 

@@ -47,7 +47,6 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     store.ran("notify", clock.now()).await.map_err(state_failed)?;
     if summary_due {
         cycle.summarise(&store).await.map_err(failed)?;
-        store.ran("summary", clock.now()).await.map_err(state_failed)?;
     }
     let sent = match (mail, transport) {
         (Some(mail), Some(transport)) => {

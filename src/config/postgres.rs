@@ -14,7 +14,7 @@ use url::{Host, Url};
 const PORT: u16 = 5432;
 
 /// The parameters that have a meaning here.
-const KNOWN: &str = "host, sslmode, sslrootcert, sslcert, sslkey, options";
+const KNOWN: &str = "host, user, sslmode, sslrootcert, sslcert, sslkey, options";
 
 /// Where the state is when several replicas share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,12 +120,14 @@ impl PostgresAddress {
             return Err("a URL that begins with postgres:// is wanted".to_owned());
         }
         let mut host = host(&decoded(url.host_str().unwrap_or_default())?);
+        let mut role = decoded(url.username())?;
         let mut password = url.password().map(decoded).transpose()?;
         let (mut tls, mut roots, mut certificate, mut key) = (None, None, None, None);
         let mut settings = Vec::new();
         for (name, value) in url.query_pairs() {
             match &*name {
                 "host" => host = self::host(&value),
+                "user" => role = value.into_owned(),
                 "password" => password = Some(value.into_owned()),
                 "sslmode" => tls = Some(tls_mode(&value)?),
                 "sslrootcert" => roots = Some(PathBuf::from(&*value)),
@@ -135,15 +137,16 @@ impl PostgresAddress {
                 _ => return Err(format!("it has a parameter that is not known here; known are {KNOWN}")),
             }
         }
-        let host =
-            host.ok_or("the host is missing; for a socket on this machine: postgres:///watch?host=/run/postgresql")?;
+        let host = host.ok_or(
+            "the host is missing; for a socket on this machine: postgres:///watch?host=/run/postgresql&user=role",
+        )?;
         let here = host.is_here();
         let certificate = match (certificate, key) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((certificate, key)),
             _ => return Err("`sslcert` and `sslkey` go together".to_owned()),
         };
-        let (role, database) = (decoded(url.username())?, decoded(url.path().trim_start_matches('/'))?);
+        let database = decoded(url.path().trim_start_matches('/'))?;
         if role.is_empty() || database.is_empty() {
             return Err(
                 "it must name the role to sign in as and the database: postgres://role@host/database".to_owned()

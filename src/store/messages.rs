@@ -61,20 +61,6 @@ pub(super) async fn insert(draft: &Draft, session: Session<'_>) -> Result<(), St
 }
 
 impl Store {
-    /// Enqueues messages that carry no notices: a summary, a test.
-    ///
-    /// # Errors
-    /// When the state cannot be written.
-    pub async fn post(&self, drafts: &[Draft]) -> Result<(), StoreError> {
-        let mut database = self.database().await?;
-        let mut transaction = database.session().begin().await?;
-        for draft in drafts {
-            insert(draft, transaction.session()).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// Takes a pending message in hand, so that nobody else tries it meanwhile. `None`: there is none to take.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 //!
 //! `tests/postgres/run` starts such a server and runs the tests against it.
 
-use super::{Place, Store};
+use super::{Place, Store, StoreError};
 use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::config::{self, Azure, State};
+use crate::outbox::Draft;
+use jiff::Timestamp;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use std::path::PathBuf;
@@ -60,5 +62,13 @@ impl Ground {
 
     pub async fn open(&self) -> Store {
         Store::open(self.place()).await.unwrap()
+    }
+}
+
+impl Store {
+    /// Enqueues messages, as a run that nothing else knows of.
+    pub async fn post(&self, drafts: &[Draft]) -> Result<(), StoreError> {
+        let run = uuid::Uuid::new_v4().to_string();
+        self.ran_with(&run, None, Timestamp::UNIX_EPOCH, drafts).await.map(|done| assert!(done))
     }
 }

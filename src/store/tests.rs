@@ -386,3 +386,38 @@ async fn a_long_history_is_cut_at_its_oldest_end_and_says_so() {
     assert_eq!((history.notices.len(), history.more), (200, true));
     assert_eq!(history.notices[0].key.step.to_string(), "201d");
 }
+
+#[tokio::test]
+async fn of_two_that_make_the_same_run_one_is_heard_and_its_messages_stand_with_it() {
+    let ground = Ground::new().await;
+    let (one, other) = (ground.open().await, ground.open().await);
+    one.ran("summary", at(NOW)).await.unwrap();
+    let seen = one.last_run("summary").await.unwrap();
+    let (ours, theirs) = ([draft("<1@x>", at(NOW))], [draft("<2@x>", at(NOW))]);
+    let (first, second) = tokio::join!(
+        one.ran_with("summary", seen, later(60), &ours),
+        other.ran_with("summary", seen, later(60), &theirs)
+    );
+    assert_eq!(usize::from(first.unwrap()) + usize::from(second.unwrap()), 1);
+    assert_eq!(one.pending().await.unwrap().len(), 1);
+    assert!(one.ran_with("summary", Some(later(60)), later(120), &[ours, theirs].concat()).await.is_err());
+    assert_eq!(one.last_run("summary").await.unwrap(), Some(later(60)), "both, or neither");
+}
+
+#[tokio::test]
+async fn two_that_write_at_the_same_time_both_get_through() {
+    let ground = Ground::new().await;
+    let (one, other) = (ground.open().await, ground.open().await);
+    let entries: Vec<Entry> = (0..600).map(|n| entry(&format!("k{n}"))).collect();
+    let backwards = entries.iter().rev().cloned().collect();
+    let (there, back) =
+        (Changes { upserts: entries, removals: Vec::new() }, Changes { upserts: backwards, removals: Vec::new() });
+    let sources = [source()];
+    for _ in 0..5 {
+        let (one, other) = tokio::join!(one.apply(&there, &sources), other.apply(&back, &sources));
+        one.unwrap();
+        other.unwrap();
+    }
+    let configured = [SourceState::unknown(SourceName::new("entra"), "entra")];
+    assert_eq!(one.inventory(&configured).await.unwrap().entries().len(), 600);
+}

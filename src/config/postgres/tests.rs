@@ -13,7 +13,7 @@ fn an_address_names_host_port_role_and_database() {
         ("postgresql://app@db.example.ca:6000/watch", "watch at db.example.ca:6000 (as app)"),
         ("postgres://app:hunter2@10.1.2.3/watch", "watch at 10.1.2.3:5432 (as app)"),
         ("postgres://app@[fd00::1]:5433/watch", "watch at [fd00::1]:5433 (as app)"),
-        ("postgres://app@/watch?host=/run/postgresql", "watch at /run/postgresql (port 5432, as app)"),
+        ("postgres:///watch?host=/run/postgresql&user=app", "watch at /run/postgresql (port 5432, as app)"),
         ("postgres://app@%2Frun%2Fpostgresql/watch", "watch at /run/postgresql (port 5432, as app)"),
         ("postgres://ops%40example.ca@db/the%20watch?password=hunter2", "the watch at db:5432 (as ops@example.ca)"),
     ] {
@@ -33,7 +33,7 @@ fn a_server_elsewhere_must_prove_who_it_is_unless_the_address_says_otherwise() {
         ("postgres://app@127.0.0.1/watch", PostgresTls::Prefer, false),
         ("postgres://app@localhost/watch", PostgresTls::Prefer, false),
         ("postgres://app@[::1]/watch?sslmode=disable", PostgresTls::Disable, false),
-        ("postgres://app@/watch?host=/run/postgresql", PostgresTls::Disable, false),
+        ("postgres:///watch?host=/run/postgresql&user=app", PostgresTls::Disable, false),
     ] {
         let address = parsed(written);
         assert_eq!((address.tls, address.exposure().is_some()), (tls, warned), "{written}");
