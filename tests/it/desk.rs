@@ -129,6 +129,16 @@ impl Desk {
         Service { child, port: self.port }
     }
 
+    /// Starts a second one beside it, on the same state.
+    pub fn start_another(&self, name: &str) -> Service {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (written, log) = (self.path(&format!("{name}.toml")), self.path(&format!("{name}.log")));
+        std::fs::write(&written, self.config.replace(&self.port.to_string(), &port.to_string())).unwrap();
+        let mut command = self.command(&["run", "--config", written.to_str().unwrap()]);
+        let child = command.stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
+        Service { child, port }
+    }
+
     /// As if the leases that a dead process held had run out. Waiting for it would take a minute.
     pub async fn age_leases(&self) {
         for statement in ["DELETE FROM leases", "UPDATE messages SET lease_until = 0 WHERE state = 'pending'"] {

@@ -12,6 +12,7 @@ mod forecast;
 mod life;
 mod outage;
 mod pages;
+mod replicas;
 mod restart;
 mod routing;
 mod schedule;
