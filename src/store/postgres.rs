@@ -43,7 +43,7 @@ const REST: Duration = Duration::from_secs(1);
 /// How a transaction that writes begins: alone, as SQLite's `BEGIN IMMEDIATE` does. So nothing that was read in it changes meanwhile,
 /// two replicas never wait for one another in a circle, and nothing needs to be repeated. The number is "expiry-w".
 pub(super) const BEGIN: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(7311717593230421367)";
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7311717593230421367)";
 
 /// How the server is reached, again and again.
 #[derive(Debug)]
@@ -110,28 +110,44 @@ impl Server {
 
     /// A new line. Address and password are read anew: either may have been replaced.
     async fn connect(&self, limit: Duration) -> Result<Line, StoreError> {
-        let unreachable = |place: &str, why: String| StoreError::Server { place: place.to_owned(), why };
-        let (address, written) = self.place.address().map_err(|why| unreachable("of state.url", why))?;
+        let (address, password) = self.place.address().map_err(|why| unusable("of state.url", why))?;
         let place = address.to_string();
-        let mut serial = None;
-        let mut password = written;
-        if let Some(tokens) = &self.tokens {
-            let bearer = tokens.bearer().await.map_err(|error| unreachable(&place, error.problem))?;
-            password = Some(Secret::new(bearer.token()));
-            serial = Some(bearer.serial);
-        }
-        fault::unreadable_roots(&address).map_err(|why| unreachable(&place, why))?;
-        let options = options(&address, password.as_ref());
-        let opened =
-            timeout(CONNECT, PgConnection::connect_with(&options)).await.unwrap_or_else(|_| Err(silent(CONNECT)));
-        if let (Err(error), Some(tokens), Some(serial)) = (&opened, &self.tokens, serial)
-            && fault::is_refused_sign_in(error)
-        {
-            // A token knows only of what was granted when it was issued.
-            tokens.forget(serial).await;
-        }
-        let connection = opened.map_err(|error| unreachable(&place, fault::sentence(&error)))?;
+        fault::unreadable_files(&address).map_err(|why| unusable(&place, why))?;
+        let opened = match &self.tokens {
+            None => open(&address, password.as_ref()).await,
+            Some(tokens) => open_by_token(&address, tokens).await.map_err(|why| unusable(&place, why))?,
+        };
+        let connection = opened.map_err(|error| unusable(&place, fault::sentence(&error)))?;
         Ok(Line { connection, place, limit, state: LineState::default() })
+    }
+}
+
+fn unusable(place: &str, why: String) -> StoreError {
+    StoreError::Server { place: place.to_owned(), why }
+}
+
+async fn open(address: &PostgresAddress, password: Option<&Secret>) -> Result<PgConnection, sqlx::Error> {
+    let options = options(address, password);
+    timeout(CONNECT, PgConnection::connect_with(&options)).await.unwrap_or_else(|_| Err(silent(CONNECT)))
+}
+
+/// With a token as the password. One that is refused is given up for a new one, once: a token knows only of what was granted when it
+/// was issued.
+async fn open_by_token(
+    address: &PostgresAddress,
+    tokens: &Tokens,
+) -> Result<Result<PgConnection, sqlx::Error>, String> {
+    let mut renewed = false;
+    loop {
+        let bearer = tokens.bearer().await.map_err(|error| error.problem)?;
+        let opened = open(address, Some(&Secret::new(bearer.token()))).await;
+        if !opened.as_ref().is_err_and(fault::is_refused_sign_in) {
+            return Ok(opened);
+        }
+        tokens.forget(bearer.serial).await;
+        if std::mem::replace(&mut renewed, true) {
+            return Ok(opened);
+        }
     }
 }
 
@@ -367,3 +383,6 @@ async fn version(transaction: &mut Transaction<'_>) -> Result<i64, StoreError> {
     let latest = "SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations";
     Ok(transaction.query(latest).fetch_one().await?.get("version"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ fn cut_off(error: &std::io::Error) -> String {
 }
 
 /// What is wrong with the files that the address names, which sqlx would not say.
-pub(super) fn unreadable_roots(address: &PostgresAddress) -> Result<(), String> {
+pub(super) fn unreadable_files(address: &PostgresAddress) -> Result<(), String> {
     let roots = address.roots.iter().map(|path| ("sslrootcert", path));
     let own = address.certificate.iter().flat_map(|(certificate, key)| [("sslcert", certificate), ("sslkey", key)]);
     for (name, path) in roots.chain(own) {
