@@ -2,6 +2,7 @@
 //!
 //! `tests/postgres/run` starts the server and runs what needs one.
 
+use super::line::{IDLE, REST};
 use super::*;
 use crate::azure::tests as azure;
 use crate::config::{PostgresUrl, SecretRef};
@@ -15,6 +16,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
 use tempfile::NamedTempFile;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -100,7 +102,10 @@ async fn each_way_of_not_getting_in_is_said_with_what_to_do() {
             "the role needs USAGE and CREATE on the schema",
         ),
         (address(&format!("{role}:hunter2"), "localhost", &foreign, ""), "the tables of something else"),
-        (address(&format!("{role}:hunter2"), "localhost", &own, "options=-c%20default_transaction_read_only%3Don"), ""),
+        (
+            address(&format!("{role}:hunter2"), "localhost", &own, "options=-c%20default_transaction_read_only%3Don"),
+            "name the server that takes writes",
+        ),
         (
             address(&format!("{role}:hunter2"), "localhost", &own, "options=-c%20search_path%3Dnowhere"),
             "USAGE and CREATE",
