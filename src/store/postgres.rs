@@ -32,7 +32,7 @@ const LOCK: &str = "10s";
 /// How long a transaction may stand still: it is somebody who hangs, and others wait for him.
 const STANDSTILL: &str = "60s";
 
-/// How long the leader's lease may take to be renewed: it lasts for ten seconds.
+/// How long the leader's lease may take to be renewed: it lasts for nine seconds.
 const RENEWAL: Duration = Duration::from_secs(4);
 
 /// How a transaction that writes begins: alone, as SQLite's `BEGIN IMMEDIATE` does. So nothing that was read in it changes meanwhile,
