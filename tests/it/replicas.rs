@@ -7,6 +7,8 @@ use crate::state;
 use crate::support::{Mail, mails};
 use expiry_watch::clock::Clock;
 use expiry_watch::demo::{Directory, scenario};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -80,9 +82,9 @@ async fn when_the_leader_is_killed_the_other_takes_over_and_nothing_is_told_twic
     leader.kill();
     desk.tenant.directory().application("archive").secret(ends_in(24));
     let took = within("the other to lead", TAKEN_OVER, async || leads(&follower).await == Some(true)).await;
-    println!("taken over within {took:?}");
+    assert!(took < Duration::from_secs(12), "nine seconds of lease, and a look every second: {took:?}");
     until("the next mail", Duration::from_secs(10), || told(&desk).len() == 4).await;
-    let restarted = desk.start();
+    let restarted = desk.start_another("third");
     pause(Duration::from_secs(5)).await;
     assert_eq!((leads(&restarted).await, leads(&follower).await), (Some(false), Some(true)));
     let (code, _) = follower.stop().await;
@@ -122,4 +124,31 @@ async fn a_server_that_is_restarted_is_missed_and_found_again_and_nothing_is_tol
     .await;
     within("one to lead", TAKEN_OVER, async || leads(&one).await != leads(&other).await).await;
     until("what happened meanwhile", Duration::from_secs(20), || told(&desk).len() == 6).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: tests/postgres/run"]
+async fn a_password_is_in_no_log_however_much_is_logged() {
+    let server = url::Url::parse(&state::server().unwrap()).unwrap();
+    let role = format!("r{}", uuid::Uuid::new_v4().simple());
+    let mut connection = PgConnection::connect(server.as_str()).await.unwrap();
+    for statement in
+        [format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter~two'"), format!("CREATE DATABASE {role} OWNER {role}")]
+    {
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let mut desk = Desk::new(Directory::new(), "").await;
+    let written = format!("url = \"{}\"", desk.state.url());
+    desk.reconfigure(|config| config.replace(&written, "url = { env = \"STATE_URL\" }"));
+    desk.set("EXPIRY_WATCH_LOG", "trace");
+    for (password, code) in [("hunter~two", 0), ("hunter~two~wrong", 5)] {
+        let port = server.port().unwrap();
+        desk.set("STATE_URL", &format!("postgres://{role}:{password}@localhost:{port}/{role}"));
+        for command in [&["config", "check"][..], &["once"], &["check"], &["mail", "test", "--team", "ccaas"]] {
+            let done = desk.run(command).await;
+            let wanted = if matches!(command, ["once"] | ["check"]) { code } else { 0 };
+            assert_eq!(done.code, wanted, "{command:?}: {}", done.err);
+            assert!(!done.out.contains("hunter~two") && !done.err.contains("hunter~two"), "{command:?}: {}", done.err);
+        }
+    }
 }
