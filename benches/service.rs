@@ -242,6 +242,8 @@ impl Drop for Service {
 fn configured(place: &Place, folder: &Path, address: &str) -> String {
     let Place { url, tenant_id, client_id, .. } = place;
     let (secret, folder) = (tenant::SECRET_FILE, folder.display());
+    // A database on a server, empty and for one run, such as postgres://role@127.0.0.1/bench; else a file.
+    let state = std::env::var("EXPIRY_WATCH_BENCH_STATE").unwrap_or_else(|_| format!("sqlite:{folder}/state.db"));
     format!(
         r#"
         timezone = "America/Vancouver"
@@ -249,7 +251,7 @@ fn configured(place: &Place, folder: &Path, address: &str) -> String {
         poll = "*/10 * * * * *"
         notify = "0 0 8 * * *"
         [state]
-        url = "sqlite:{folder}/state.db"
+        url = "{state}"
         [http]
         listen = "{address}"
         [azure]

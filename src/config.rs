@@ -8,6 +8,7 @@ mod azure;
 mod declared;
 mod general;
 mod mail;
+mod postgres;
 mod problem;
 mod read;
 mod rules;
@@ -20,6 +21,7 @@ mod value;
 pub mod zone;
 
 pub use assemble::{LARGEST_FILE, load, parse};
+pub use postgres::{Postgres, PostgresAddress, PostgresAuth, PostgresHost, PostgresTls, PostgresUrl};
 pub use problem::{Problem, Problems};
 pub use secret::{Secret, SecretError, SecretRef};
 pub(crate) use value::is_loopback;
@@ -67,6 +69,18 @@ impl Config {
         self.secrets.iter().filter_map(unreadable).collect()
     }
 
+    /// What is wrong with the state's address where it is kept elsewhere, as a sentence that begins with its key path. Reads it, as
+    /// [`Config::unreadable_secrets`] does.
+    #[must_use]
+    pub fn unusable_state(&self) -> Option<String> {
+        let State::Postgres(postgres @ Postgres { url: PostgresUrl::Kept(secret), .. }) = &self.state else {
+            return None;
+        };
+        // One that cannot be read is among the unreadable secrets.
+        secret.read().ok()?;
+        postgres.address().err().map(|why| format!("state.url: {why}"))
+    }
+
     /// The feeds' tokens that somebody could guess, each as a sentence that begins with its key path. Reads them, as
     /// [`Config::unreadable_secrets`] does.
     #[must_use]
@@ -108,7 +122,18 @@ pub struct Schedule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
+    /// A file, for one process at a time.
     Sqlite(PathBuf),
+    /// A server, for several replicas.
+    Postgres(Postgres),
+}
+
+impl State {
+    /// Whether it takes its tokens from `[azure]`.
+    #[must_use]
+    pub fn signs_in_to_azure(&self) -> bool {
+        matches!(self, Self::Postgres(Postgres { auth: PostgresAuth::Azure, .. }))
+    }
 }
 
 #[derive(Debug)]
@@ -166,6 +191,16 @@ impl Cloud {
             Self::Public => "https://vault.azure.net",
             Self::UsGov | Self::UsDod => "https://vault.usgovcloudapi.net",
             Self::China => "https://vault.azure.cn",
+        }
+    }
+
+    /// What tokens for databases (Azure Database for PostgreSQL) are asked for, whichever server it is.
+    #[must_use]
+    pub fn database_audience(self) -> &'static str {
+        match self {
+            Self::Public => "https://ossrdbms-aad.database.windows.net",
+            Self::UsGov | Self::UsDod => "https://ossrdbms-aad.database.usgovcloudapi.net",
+            Self::China => "https://ossrdbms-aad.database.chinacloudapi.cn",
         }
     }
 

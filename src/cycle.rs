@@ -241,18 +241,23 @@ impl Cycle {
     }
 
     /// Enqueues the summaries: all that each team owns, what changed since the last ones, what nobody owns, and how the sources are.
+    /// That they were made is written down with them.
     ///
     /// # Errors
     /// As [`Cycle::tell`].
     pub async fn summarise(&self, store: &Store) -> Result<usize, CycleError> {
         let Some(mail) = &self.mail else { return Ok(0) };
         let now = self.clock.now();
-        let last = store.last_run("summary").await?.filter(|last| *last < now);
-        let since = last.unwrap_or_else(|| now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN));
+        let noted = store.last_run("summary").await?;
+        let since =
+            noted.filter(|last| *last < now).unwrap_or_else(|| now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN));
         let told_since = store.told_since(since).await?;
         let view = self.view(store.told().await?.into_iter().collect());
         let drafts = summaries::summaries(&view, since, &told_since, &self.stationery(mail))?;
-        store.post(&drafts).await?;
+        if !store.ran_with("summary", noted, now, &drafts).await? {
+            info!("another process has enqueued the summaries meanwhile");
+            return Ok(0);
+        }
         info!(messages = drafts.len(), "summaries enqueued");
         Ok(drafts.len())
     }

@@ -49,9 +49,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How long giving the lease back may take; if the state is locked, the lease runs out by itself.
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
-/// The lease that lets one of several processes tell and deliver, and how often it is renewed.
+/// The lease that lets one of several processes tell and deliver, and how often it is renewed. Who does not lead looks every second,
+/// so that ten seconds after a leader's death another one leads.
 const LEADER: &str = "leader";
-const LEADER_TERM: SignedDuration = SignedDuration::from_secs(10);
+const LEADER_TERM: SignedDuration = SignedDuration::from_secs(9);
 const RENEW_EVERY: u64 = 3;
 
 /// Everything that the service is made of.
@@ -209,7 +210,7 @@ impl Leadership {
         let mut beat: u64 = 0;
         while ticks.next(&stopped).await {
             beat += 1;
-            if beat.is_multiple_of(RENEW_EVERY) {
+            if beat.is_multiple_of(RENEW_EVERY) || !self.observed.pulse().leader {
                 self.renew().await;
             }
         }
@@ -226,8 +227,11 @@ impl Leadership {
                 self.observed.beat(|pulse| (pulse.leader, pulse.store_error) = (leader, None));
             }
             Err(error) => {
-                error!(%error, "leadership could not be renewed; trying again in a few seconds");
                 let why = Text::clean(&error.to_string());
+                // Once for each reason, not every second.
+                if self.observed.pulse().store_error.as_ref() != Some(&why) {
+                    error!(%error, "leadership could not be renewed; trying again every second");
+                }
                 self.observed.beat(|pulse| (pulse.leader, pulse.store_error) = (false, Some(why)));
             }
         }

@@ -13,7 +13,6 @@ use crate::daemon::Service;
 use crate::demo::{Bundle, Options, Secret, Tenant, pages, scenario};
 use crate::inventory::Inventory;
 use crate::sources::{Source, Surroundings};
-use crate::store::Store;
 use jiff::{SignedDuration, Timestamp};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -48,7 +47,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<Exit, Exit> {
     let sources =
         Source::connect_from(&config, &clock, &surroundings).map_err(|problem| fail(Exit::Configuration, problem))?;
     let transport = setup::transport(&config, &clock, &surroundings)?;
-    let store = Store::open(setup::state_path(&config)).await.map_err(setup::state_failed)?;
+    let store = setup::store(&config, &clock, &surroundings).await?;
     introduce(arguments);
     let tenant = Arc::new(tenant);
     tokio::spawn(tell_of_mail(tenant.clone(), clock.clone()));

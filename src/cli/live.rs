@@ -2,6 +2,7 @@
 
 use super::setup::{self, fail, state_failed};
 use super::{Exit, progress};
+use crate::azure::Surroundings;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cycle::{Cycle, Polled};
@@ -11,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::observe::View;
 use crate::report;
 use crate::sources::{Patience, Source};
-use crate::store::Store;
+use crate::store::{Found, Store};
 use jiff::Timestamp;
 use std::io::{IsTerminal, StdoutLock, Write};
 
@@ -27,7 +28,7 @@ pub struct Live {
 impl Live {
     pub async fn read(config: &Config, clock: &Clock) -> Result<Self, Exit> {
         let sources = setup::sources(config, clock)?;
-        let Remembered { known, ledger, notified } = Remembered::of(config, &sources).await?;
+        let Remembered { known, ledger, notified } = Remembered::of(config, &sources, clock).await?;
         let mut cycle = Cycle::new(config, None, sources, clock.clone(), known);
         let asked = cycle.sources().to_vec();
         let polled = progress::shown(&asked, clock, cycle.poll(Patience::SHORT, None)).await;
@@ -55,15 +56,18 @@ struct Remembered {
 }
 
 impl Remembered {
-    async fn of(config: &Config, sources: &[Source]) -> Result<Self, Exit> {
-        let Some(store) = Store::open_read_only(setup::state_path(config)).await.map_err(state_failed)? else {
-            if setup::state_path(config).exists() {
+    async fn of(config: &Config, sources: &[Source], clock: &Clock) -> Result<Self, Exit> {
+        let place = setup::place(config, clock, &Surroundings::of_this_process())?;
+        let store = match Store::open_read_only(place).await.map_err(state_failed)? {
+            Found::Current(store) => store,
+            Found::Nothing => return Ok(Self::default()),
+            Found::Older => {
                 eprintln!(
                     "expiry-watch: warning: the state is not yet one of this version (the next `run` or `once` sees to that): shown \
                      as if nothing had been told"
                 );
+                return Ok(Self::default());
             }
-            return Ok(Self::default());
         };
         let known = setup::known(&store, sources).await?;
         let ledger = store.told().await.map_err(state_failed)?.into_iter().collect();

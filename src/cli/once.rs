@@ -28,8 +28,9 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     let config = setup::configuration(&arguments.config)?;
     let clock = Clock::System;
     let sources = setup::sources(&config, &clock)?;
-    let transport = setup::transport(&config, &clock, &Surroundings::of_this_process())?;
-    let store = Arc::new(setup::store(&config).await?);
+    let surroundings = Surroundings::of_this_process();
+    let transport = setup::transport(&config, &clock, &surroundings)?;
+    let store = Arc::new(setup::store(&config, &clock, &surroundings).await?);
     let known = setup::known(&store, &sources).await?;
     let summary_due = summary_is_due(&config, &store, &clock).await.map_err(state_failed)?;
     let mail = config.mail.map(Arc::new);
@@ -46,7 +47,6 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     store.ran("notify", clock.now()).await.map_err(state_failed)?;
     if summary_due {
         cycle.summarise(&store).await.map_err(failed)?;
-        store.ran("summary", clock.now()).await.map_err(state_failed)?;
     }
     let sent = match (mail, transport) {
         (Some(mail), Some(transport)) => {

@@ -15,7 +15,7 @@ use crate::domain::{CredentialId, Notice, NoticeKind, Step, Subject, TeamId};
 use crate::inventory::Inventory;
 use crate::outbox::SEND_DEADLINE;
 use crate::sources::{Patience, Source, Surroundings};
-use crate::store::{Owner, Store};
+use crate::store::Owner;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -54,7 +54,7 @@ async fn tell(today: Timestamp, mut say: impl FnMut(String) -> Result<(), Exit>)
     let no_mail = || fail(Exit::Configuration, "the demo has no [mail]");
     let mail = config.mail.as_ref().ok_or_else(no_mail)?;
     let transport = setup::transport(&config, &clock, &surroundings)?.ok_or_else(no_mail)?;
-    let store = Arc::new(Store::open(setup::state_path(&config)).await.map_err(setup::state_failed)?);
+    let store = Arc::new(setup::store(&config, &clock, &surroundings).await?);
     let postman = Postman {
         store: store.clone(),
         transport,

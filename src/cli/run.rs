@@ -14,8 +14,9 @@ pub async fn run(arguments: &ConfigArgument) -> Result<Exit, Exit> {
     }
     let clock = Clock::System;
     let sources = setup::sources(&config, &clock)?;
-    let transport = setup::transport(&config, &clock, &Surroundings::of_this_process())?;
-    let store = setup::store(&config).await?;
+    let surroundings = Surroundings::of_this_process();
+    let transport = setup::transport(&config, &clock, &surroundings)?;
+    let store = setup::store(&config, &clock, &surroundings).await?;
     let known = setup::known(&store, &sources).await?;
     serve(Service { config, clock, sources, transport, store, known, extra_pages: None }).await
 }

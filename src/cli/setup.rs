@@ -3,14 +3,14 @@
 use super::Exit;
 use crate::azure::Surroundings;
 use crate::clock::Clock;
-use crate::config::{self, Config, State};
+use crate::config::{self, Config};
 use crate::cycle::Cycle;
 use crate::deliver::Transport;
 use crate::inventory::Inventory;
 use crate::sources::Source;
-use crate::store::{Store, StoreError};
+use crate::store::{Place, Store, StoreError};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Prints `problem` as every command does, and gives back the code to end with.
 pub fn fail(exit: Exit, problem: impl std::fmt::Display) -> Exit {
@@ -44,14 +44,13 @@ pub fn transport(config: &Config, clock: &Clock, surroundings: &Surroundings) ->
     config.mail.as_ref().map(connect).transpose().map_err(|problem| fail(Exit::Configuration, problem))
 }
 
-pub fn state_path(config: &Config) -> &PathBuf {
-    match &config.state {
-        State::Sqlite(path) => path,
-    }
+/// Where the state is, and how it is reached.
+pub fn place(config: &Config, clock: &Clock, surroundings: &Surroundings) -> Result<Place, Exit> {
+    Place::of(&config.state, &config.azure, clock, surroundings).map_err(|problem| fail(Exit::Configuration, problem))
 }
 
-pub async fn store(config: &Config) -> Result<Store, Exit> {
-    Store::open(state_path(config)).await.map_err(state_failed)
+pub async fn store(config: &Config, clock: &Clock, surroundings: &Surroundings) -> Result<Store, Exit> {
+    Store::open(place(config, clock, surroundings)?).await.map_err(state_failed)
 }
 
 /// What the store knew when it was last written.

@@ -3,7 +3,7 @@
 use super::problem::Problems;
 use super::read::{Findings, Report, Table};
 use super::rules::{Names, defaults, rules};
-use super::{Config, Mail, System, azure, general, mail, sources, teams};
+use super::{Config, Mail, State, System, azure, general, mail, sources, teams};
 use crate::domain::{Period, Policy, SourceName, TeamId};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,6 +23,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     let text = text_of(path).map_err(|why| Problems::of_file(&origin, why))?;
     let mut config = parse(&text, &origin)?;
     config.warnings.extend(config.unreadable_secrets());
+    config.warnings.extend(config.unusable_state());
     config.warnings.extend(config.weak_feed_tokens());
     Ok(config)
 }
@@ -105,7 +106,7 @@ fn whole(root: &Table) -> Option<Config> {
     let treatments = || rules.iter().map(|rule| &rule.treatment).chain([&defaults]);
     let owners_are_told = treatments().any(|treatment| treatment.teams.iter().any(TeamId::is_owner));
     let somebody_is_mailed = owners_are_told || teams.values().any(|team| !team.addresses.is_empty());
-    note_missing_sections(root, &sources, mail.as_ref(), somebody_is_mailed);
+    note_missing_sections(root, &sources, state.as_ref(), mail.as_ref(), somebody_is_mailed);
     let schedule = schedule?;
     let stale_after = stale_after(sources.named, || general::stale_after(&schedule.poll, &zone));
     let policy = Policy { zone: zone.clone(), defaults, rules, teams, urgent_within, stale_after };
@@ -125,13 +126,20 @@ fn whole(root: &Table) -> Option<Config> {
 }
 
 /// Sections that only another section makes necessary.
-fn note_missing_sections(root: &Table, sources: &sources::Sources, mail: Option<&Mail>, somebody_is_mailed: bool) {
+fn note_missing_sections(
+    root: &Table,
+    sources: &sources::Sources,
+    state: Option<&State>,
+    mail: Option<&Mail>,
+    somebody_is_mailed: bool,
+) {
     if root.get("azure").is_none() {
         let signs_in = |system: &System| matches!(system, System::Entra(_) | System::KeyVault(_));
         let sources = sources.sound.iter().filter(|source| signs_in(&source.system));
         let sources = sources.map(|source| format!("the source `{}`", source.name));
         let mail = mail.filter(|mail| mail.transport.signs_in_to_azure()).map(|_| "mail.transport".to_owned());
-        for who in sources.chain(mail) {
+        let state = state.filter(|state| state.signs_in_to_azure()).map(|_| "state".to_owned());
+        for who in sources.chain(state).chain(mail) {
             root.at("azure").problem(
                 format_args!("is missing: {who} needs to know how to sign in"),
                 "[azure]\ncredential = \"managed_identity\"",

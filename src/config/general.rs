@@ -1,19 +1,24 @@
 //! What concerns the service as a whole: its zone, its timetable, where it keeps its state, where it listens.
 
 use super::read::{Item, Table};
+use super::value::SECRET;
 use super::zone;
-use super::{Http, STALE_AFTER_POLLS, Schedule, State, URGENT_WITHIN};
+use super::{
+    Http, Postgres, PostgresAddress, PostgresAuth, PostgresUrl, STALE_AFTER_POLLS, Schedule, State, URGENT_WITHIN,
+};
 use crate::domain::{Period, Unit};
 use crate::schedule::Cron;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use url::Url;
 
 pub(super) const POLL: &str = "0 */30 * * * *";
 pub(super) const NOTIFY: &str = "0 0 8 * * *";
 const STATE: &str = "state/expiry-watch.db";
+const SQLITE: &str = "\"sqlite:state/expiry-watch.db\"";
+const POSTGRES: &str = "\"postgres://expiry-watch@db.example.ca/expiry_watch\"";
+const AUTHS: &[(&str, PostgresAuth)] = &[("password", PostgresAuth::Password), ("azure", PostgresAuth::Azure)];
 const PORT: u16 = 8080;
 
 /// A source is never called stale sooner than this, however often it is polled.
@@ -88,27 +93,51 @@ fn longest_wait(cron: &Cron, zone: &TimeZone) -> SignedDuration {
 
 /// `[state]`. `None` when its URL will not do.
 pub(super) fn state(t: &Table) -> Option<State> {
-    let example = "\"sqlite:state/expiry-watch.db\"";
-    let Some(item) = t.get("url") else { return Some(State::Sqlite(PathBuf::from(STATE))) };
-    let written = item.string(example)?;
-    if written.starts_with("postgres://") || written.starts_with("postgresql://") {
-        refuse_postgres(&item, written, example);
-        return None;
+    let auth_item = t.get("auth");
+    let auth = auth_item.as_ref().map_or(Some(PostgresAuth::default()), |item| item.choice(AUTHS));
+    let state = match t.get("url") {
+        None => State::Sqlite(PathBuf::from(STATE)),
+        Some(item) if item.value.is_table() => {
+            State::Postgres(Postgres { url: PostgresUrl::Kept(item.secret()?), auth: auth? })
+        }
+        Some(item) => match item.string(SQLITE)? {
+            written if is_postgres(written) => {
+                let auth = auth?;
+                State::Postgres(Postgres { url: PostgresUrl::Written(postgres(&item, written, auth)?), auth })
+            }
+            _ => State::Sqlite(item.parsed(SQLITE, sqlite_path)?),
+        },
+    };
+    if let (State::Sqlite(_), Some(item)) = (&state, auth_item) {
+        item.place.warn("an `sqlite` state has no use for it");
     }
-    item.parsed(example, sqlite_path).map(State::Sqlite)
+    Some(state)
 }
 
-fn refuse_postgres(item: &Item, written: &str, example: &str) {
-    match Url::parse(written) {
-        Err(error) => item.wrong(format_args!("not a URL ({error})"), example),
-        Ok(url) if url.password().is_some() => {
-            item.wrong("a password is never written in the file: use a role that signs in without one", example);
-        }
-        Ok(_) => item.place.problem(
-            "a `postgres` state is not built into this version yet; use an `sqlite` one, with one replica",
-            example,
+fn is_postgres(written: &str) -> bool {
+    ["postgres:", "postgresql:"].iter().any(|scheme| written.starts_with(scheme))
+}
+
+/// An address that stands in the file. Whatever is wrong with it, it is not shown: it may hold a password.
+fn postgres(item: &Item, written: &str, auth: PostgresAuth) -> Option<PostgresAddress> {
+    match PostgresAddress::parse(written) {
+        Err(why) => item.place.problem(format_args!("{why} (what was found is not shown)"), POSTGRES),
+        Ok((_, Some(_))) => item.place.problem(
+            "a password is never written in the file (what was found is not shown): keep the whole URL elsewhere, or leave the \
+             password out and set PGPASSWORD",
+            SECRET,
         ),
+        Ok((address, None)) => match auth.suits(&address, false) {
+            Err(why) => item.place.problem(why, POSTGRES),
+            Ok(()) => {
+                if let Some(exposure) = address.exposure() {
+                    item.place.warn(exposure);
+                }
+                return Some(address);
+            }
+        },
     }
+    None
 }
 
 fn sqlite_path(written: &str) -> Result<PathBuf, &'static str> {

@@ -9,6 +9,7 @@ use std::path::Path;
 mod accepted;
 mod refused;
 mod shipped;
+mod state;
 
 /// The smallest thing worth running, for cases to add to.
 const BASE: &str = r#"

@@ -10,12 +10,15 @@ use crate::domain::Text;
 use crate::observe::Observed;
 use crate::schedule::Cron;
 use crate::sources::Patience;
-use crate::store::Store;
+use crate::store::{CLOCKS_APART, Store};
 use crate::web::Metrics;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{error, warn};
+
+/// How soon a poll whose result could not be written is made again: the state may be back, and the next time half an hour away.
+const POLL_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Turns the crank of a [`Cycle`] when its time has come.
 pub struct Conductor {
@@ -27,6 +30,8 @@ pub struct Conductor {
     metrics: Arc<Metrics>,
     /// When the last poll began; the first turn polls at once.
     last_poll: Option<Timestamp>,
+    /// When to poll again because what was read could not be written.
+    poll_again: Option<Timestamp>,
     /// Whether it led at its last turn.
     led: bool,
 }
@@ -41,7 +46,7 @@ impl Conductor {
         observed: Arc<Observed>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None, led: false }
+        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None, poll_again: None, led: false }
     }
 
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
@@ -79,7 +84,9 @@ impl Conductor {
     async fn do_what_is_due(&mut self, now: Timestamp) -> Result<(), CycleError> {
         let mut changed = false;
         if self.poll_is_due(now) {
+            self.poll_again = now.checked_add(POLL_AGAIN).ok();
             self.poll(now).await?;
+            self.poll_again = None;
             changed = true;
         }
         let leads = self.observed.pulse().leader;
@@ -97,7 +104,6 @@ impl Conductor {
             }
             if self.is_due("summary", self.schedule.summary.as_ref(), now).await? {
                 self.cycle.summarise(&self.store).await?;
-                self.store.ran("summary", now).await?;
             }
         }
         if changed {
@@ -109,6 +115,7 @@ impl Conductor {
     fn poll_is_due(&self, now: Timestamp) -> bool {
         let zone = &self.observed.view().policy.zone;
         match self.last_poll {
+            Some(_) if self.poll_again.is_some_and(|at| at <= now) => true,
             None => true,
             // A clock that stepped back makes it due as well: better one poll too many.
             Some(last) => last > now || self.schedule.poll.next_after(last, zone).is_some_and(|due| due <= now),
@@ -128,10 +135,11 @@ impl Conductor {
     }
 
     /// Whether the time of a schedule has passed since its last run. What was missed while nobody ran is made up for, once. The
-    /// very first time only begins to count.
+    /// very first time only begins to count; so does a clock that was far ahead. One that is a little ahead is another replica's.
     async fn is_due(&self, name: &str, cron: Option<&Cron>, now: Timestamp) -> Result<bool, CycleError> {
         let Some(cron) = cron else { return Ok(false) };
-        let Some(last) = self.store.last_run(name).await?.filter(|last| *last <= now) else {
+        let Some(last) = self.store.last_run(name).await?.filter(|last| last.duration_since(now) <= CLOCKS_APART)
+        else {
             self.store.ran(name, now).await?;
             return Ok(false);
         };

@@ -7,7 +7,6 @@ use super::{Store, StoreError};
 use crate::domain::{CredentialId, NoticeKey};
 use crate::outbox::About;
 use jiff::Timestamp;
-use sqlx::Row;
 
 /// How many notices are listed: more than the longest ladder, told to several teams, with years of repeats.
 const NOTICES: i64 = 200;
@@ -41,29 +40,30 @@ impl Store {
     /// When the state cannot be read.
     pub async fn history(&self, credential: &CredentialId) -> Result<HistoryRows, StoreError> {
         let id = credential.to_string();
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
+        let mut database = self.database().await?;
+        let rows = database.query(
             "SELECT * FROM notices WHERE credential = $1 ORDER BY enqueued_at DESC, notice, threshold, team LIMIT $2",
         )
         .bind(&id)
         .bind(NOTICES + 1)
-        .fetch_all(&mut *connection)
+        .fetch_all()
         .await?;
         let listed = usize::try_from(NOTICES).unwrap_or_default();
         let notice = |row| Ok(NoticeRow { key: key(row)?, enqueued_at: instant(row.get("enqueued_at")) });
         let notices = rows.iter().take(listed).map(notice).collect::<Result<Vec<_>, StoreError>>()?;
         // A message is enqueued in the transaction of its notices, at the same instant; which of that run's it is, it says itself.
         // The states are named so that the index serves.
-        let candidates = sqlx::query(
-            "SELECT id, enqueued_at, address, subject, state, attempts, last_error, about FROM messages \
+        let candidates = database
+            .query(
+                "SELECT id, enqueued_at, address, subject, state, attempts, last_error, about FROM messages \
              WHERE state IN ('pending', 'delivered', 'rejected') \
              AND enqueued_at IN (SELECT enqueued_at FROM notices WHERE credential = $1) \
              ORDER BY enqueued_at DESC, address LIMIT $2",
-        )
-        .bind(&id)
-        .bind(LOOKED_AT)
-        .fetch_all(&mut *connection)
-        .await?;
+            )
+            .bind(&id)
+            .bind(LOOKED_AT)
+            .fetch_all()
+            .await?;
         let carries = |about: &str| {
             serde_json::from_str::<Vec<About>>(about).is_ok_and(|about| about.iter().any(|one| one.credential == id))
         };

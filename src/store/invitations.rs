@@ -1,11 +1,10 @@
 //! What calendars have been told, and the one transaction in which they are told more.
 
 use super::rows::{instant, nanos, parsed};
+use super::session::{Row, Session};
 use super::{Store, StoreError};
 use crate::domain::{CredentialId, Invited, Text};
 use crate::outbox::Draft;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
 
 impl Store {
     /// Gives `compose` all that calendars have been told, and writes down what it tells them now with the messages that do so: both
@@ -20,35 +19,34 @@ impl Store {
         &self,
         compose: impl FnOnce(Vec<Invited>) -> Result<Vec<(Invited, Draft)>, E>,
     ) -> Result<usize, E> {
-        let store = |error: sqlx::Error| E::from(StoreError::from(error));
-        let mut connection = self.connection().await;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
-        let rows = sqlx::query("SELECT * FROM invitations").fetch_all(&mut *transaction).await.map_err(store)?;
+        let mut database = self.database().await?;
+        let mut transaction = database.session().begin().await?;
+        let rows = transaction.query("SELECT * FROM invitations").fetch_all().await?;
         let known = rows.iter().map(invited).collect::<Result<_, StoreError>>()?;
         let told = compose(known)?;
         for (entry, draft) in &told {
-            take_back(entry, &mut transaction).await.map_err(store)?;
-            super::messages::insert(draft, &mut transaction).await?;
-            write(entry, &draft.id, &mut transaction).await.map_err(store)?;
+            take_back(entry, transaction.session()).await?;
+            super::messages::insert(draft, transaction.session()).await?;
+            write(entry, &draft.id, transaction.session()).await?;
         }
-        transaction.commit().await.map_err(store)?;
+        transaction.commit().await?;
         Ok(told.len())
     }
 }
 
-async fn take_back(entry: &Invited, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn take_back(entry: &Invited, session: Session<'_>) -> Result<(), StoreError> {
+    session.query(
         "DELETE FROM messages WHERE state = 'pending' AND id = (SELECT message FROM invitations WHERE credential = $1 AND address = $2)",
     )
     .bind(entry.credential.to_string())
     .bind(entry.address.as_str())
-    .execute(connection)
+    .execute()
     .await?;
     Ok(())
 }
 
-async fn write(entry: &Invited, message: &str, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn write(entry: &Invited, message: &str, session: Session<'_>) -> Result<(), StoreError> {
+    session.query(
         "INSERT INTO invitations (credential, address, sequence, day, expires_at, stamped_at, title, state, message) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (credential, address) DO UPDATE SET \
          sequence = excluded.sequence, day = excluded.day, expires_at = excluded.expires_at, \
@@ -63,21 +61,21 @@ async fn write(entry: &Invited, message: &str, connection: &mut SqliteConnection
     .bind(entry.title.as_str())
     .bind(if entry.is_cancelled { "cancelled" } else { "invited" })
     .bind(message)
-    .execute(connection)
+    .execute()
     .await?;
     Ok(())
 }
 
-fn invited(row: &SqliteRow) -> Result<Invited, StoreError> {
+fn invited(row: &Row) -> Result<Invited, StoreError> {
     Ok(Invited {
         credential: CredentialId::parse(row.get("credential")),
         address: parsed("address", row.get("address"))?,
-        sequence: u32::try_from(row.get::<i64, _>("sequence")).unwrap_or(u32::MAX),
+        sequence: u32::try_from(row.get::<i64>("sequence")).unwrap_or(u32::MAX),
         day: parsed("day", row.get("day"))?,
         expires_at: instant(row.get("expires_at")),
         stamped_at: instant(row.get("stamped_at")),
         title: Text::clean(row.get("title")),
-        is_cancelled: row.get::<&str, _>("state") == "cancelled",
+        is_cancelled: row.get::<&str>("state") == "cancelled",
     })
 }
 

@@ -1,12 +1,11 @@
 //! The outbox's rows: enqueued, leased for one attempt, finished.
 
 use super::rows::{instant, nanos, parsed};
+use super::session::{Row, Session};
 use super::{Owner, Store, StoreError};
 use crate::domain::Text;
 use crate::outbox::{Draft, Fate, LEASE, Parcel};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 /// How long finished messages are kept, for the status page and for whoever asks what was sent.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -46,39 +45,24 @@ pub struct MessageRow {
     pub last_error: Option<Text>,
 }
 
-pub(super) async fn insert(draft: &Draft, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) async fn insert(draft: &Draft, session: Session<'_>) -> Result<(), StoreError> {
     let about = serde_json::to_string(&draft.about).map_err(|error| StoreError::Content(error.to_string()))?;
-    sqlx::query(
+    session.query(
         "INSERT INTO messages (id, address, subject, enqueued_at, raw, about, channel) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
         .bind(&draft.id)
         .bind(draft.address.as_str())
         .bind(draft.subject.as_str())
         .bind(nanos(draft.enqueued_at))
-        .bind(&draft.raw)
+        .bind(draft.raw.as_slice())
         .bind(about)
         .bind(draft.channel.as_str())
-        .execute(connection)
+        .execute()
         .await?;
     Ok(())
 }
 
 impl Store {
-    /// Enqueues messages that carry no notices: a summary, a test.
-    ///
-    /// # Errors
-    /// When the state cannot be written.
-    pub async fn post(&self, drafts: &[Draft]) -> Result<(), StoreError> {
-        use sqlx::Connection;
-        let mut connection = self.connection().await;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        for draft in drafts {
-            insert(draft, &mut transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// Takes a pending message in hand, so that nobody else tries it meanwhile. `None`: there is none to take.
     ///
     /// # Errors
@@ -90,7 +74,8 @@ impl Store {
             Pick::Id(id) => (Some(id), i64::MAX),
         };
         // A lease that ends later than can be believed (written under a clock that was far ahead) is void.
-        let row = sqlx::query(
+        let mut database = self.database().await?;
+        let row = database.query(
             "UPDATE messages SET lease_owner = $1, lease_until = $2, attempts = attempts + 1 WHERE id = (\
              SELECT id FROM messages WHERE state = 'pending' AND next_attempt_at <= $3 AND ($4 IS NULL OR id = $4) \
              AND (lease_until <= $5 OR lease_until > $6) ORDER BY next_attempt_at, channel = 'calendar', enqueued_at, id LIMIT 1) \
@@ -102,7 +87,7 @@ impl Store {
         .bind(id)
         .bind(nanos(now))
         .bind(nanos(super::leases::not_believable_after(until)))
-        .fetch_optional(&mut *self.connection().await)
+        .fetch_optional()
         .await?;
         row.map(|row| parcel(&row)).transpose()
     }
@@ -117,7 +102,7 @@ impl Store {
             Fate::Deferred { until, why } => ("pending", nanos(*until), None, Some(why.as_str())),
             Fate::Rejected { why } => ("rejected", 0, Some(nanos(now)), Some(why.as_str())),
         };
-        sqlx::query(
+        self.database().await?.query(
             "UPDATE messages SET state = $1, next_attempt_at = $2, finished_at = $3, last_error = $4, lease_owner = NULL, \
              lease_until = 0 WHERE id = $5 AND lease_owner = $6",
         )
@@ -127,7 +112,7 @@ impl Store {
         .bind(why)
         .bind(id)
         .bind(owner.as_str())
-        .execute(&mut *self.connection().await)
+        .execute()
         .await?;
         Ok(())
     }
@@ -138,31 +123,34 @@ impl Store {
     /// When the state cannot be read.
     pub async fn pending(&self) -> Result<Vec<String>, StoreError> {
         let query = "SELECT id FROM messages WHERE state = 'pending' ORDER BY channel = 'calendar', enqueued_at, id";
-        Ok(sqlx::query_scalar(query).fetch_all(&mut *self.connection().await).await?)
+        let rows = self.database().await?.query(query).fetch_all().await?;
+        Ok(rows.iter().map(|row| row.get("id")).collect())
     }
 
     /// # Errors
     /// When the state cannot be read.
     pub async fn outbox(&self) -> Result<OutboxRows, StoreError> {
-        let mut connection = self.connection().await;
-        let totals = sqlx::query(
-            "SELECT count(CASE WHEN state = 'pending' THEN 1 END) AS pending, \
+        let mut database = self.database().await?;
+        let totals = database
+            .query(
+                "SELECT count(CASE WHEN state = 'pending' THEN 1 END) AS pending, \
              min(CASE WHEN state = 'pending' THEN enqueued_at END) AS oldest, \
              count(CASE WHEN state = 'rejected' THEN 1 END) AS rejected FROM messages",
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        let recent = sqlx::query(
-            "SELECT id, enqueued_at, address, subject, state, attempts, last_error FROM messages \
+            )
+            .fetch_one()
+            .await?;
+        let recent = database
+            .query(
+                "SELECT id, enqueued_at, address, subject, state, attempts, last_error FROM messages \
              ORDER BY enqueued_at DESC, id LIMIT $1",
-        )
-        .bind(LISTED)
-        .fetch_all(&mut *connection)
-        .await?;
+            )
+            .bind(LISTED)
+            .fetch_all()
+            .await?;
         Ok(OutboxRows {
-            pending: totals.get::<i64, _>("pending").unsigned_abs(),
-            oldest: totals.get::<Option<i64>, _>("oldest").map(instant),
-            rejected: totals.get::<i64, _>("rejected").unsigned_abs(),
+            pending: totals.get::<i64>("pending").unsigned_abs(),
+            oldest: totals.get::<Option<i64>>("oldest").map(instant),
+            rejected: totals.get::<i64>("rejected").unsigned_abs(),
             recent: recent.iter().map(message).collect(),
         })
     }
@@ -173,27 +161,29 @@ impl Store {
     /// When the state cannot be written.
     pub async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
         let before = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
-        sqlx::query("DELETE FROM messages WHERE state <> 'pending' AND finished_at < $1")
+        self.database()
+            .await?
+            .query("DELETE FROM messages WHERE state <> 'pending' AND finished_at < $1")
             .bind(nanos(before))
-            .execute(&mut *self.connection().await)
+            .execute()
             .await?;
         Ok(())
     }
 }
 
-pub(super) fn message(row: &SqliteRow) -> MessageRow {
+pub(super) fn message(row: &Row) -> MessageRow {
     MessageRow {
         id: row.get("id"),
         enqueued_at: instant(row.get("enqueued_at")),
         address: row.get("address"),
         subject: Text::clean(row.get("subject")),
         state: row.get("state"),
-        attempts: u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX),
-        last_error: row.get::<Option<&str>, _>("last_error").map(Text::clean),
+        attempts: u32::try_from(row.get::<i64>("attempts")).unwrap_or(u32::MAX),
+        last_error: row.get::<Option<&str>>("last_error").map(Text::clean),
     }
 }
 
-fn parcel(row: &SqliteRow) -> Result<Parcel, StoreError> {
+fn parcel(row: &Row) -> Result<Parcel, StoreError> {
     let about: &str = row.get("about");
     let draft = Draft {
         id: row.get("id"),
@@ -204,6 +194,6 @@ fn parcel(row: &SqliteRow) -> Result<Parcel, StoreError> {
         raw: row.get("raw"),
         about: serde_json::from_str(about).map_err(|error| StoreError::Content(error.to_string()))?,
     };
-    let attempts = u32::try_from(row.get::<i64, _>("attempts")).unwrap_or(u32::MAX);
+    let attempts = u32::try_from(row.get::<i64>("attempts")).unwrap_or(u32::MAX);
     Ok(Parcel { draft, attempts: attempts.saturating_sub(1) })
 }

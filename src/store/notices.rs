@@ -1,12 +1,11 @@
 //! What has been told, and the one transaction in which telling begins.
 
 use super::rows::{instant, instant_or_none, nanos, nanos_or_zero, parsed};
+use super::session::Row;
 use super::{Store, StoreError};
 use crate::domain::{CredentialId, Families, Notice, NoticeKey, TeamId};
 use crate::outbox::Draft;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row};
 
 impl Store {
     /// Every notice about something that is still known.
@@ -15,12 +14,14 @@ impl Store {
     /// When the state cannot be read.
     pub async fn told(&self) -> Result<Vec<NoticeKey>, StoreError> {
         // Row by row: there may be years of them, and a row takes several times the room of its key.
-        let keys = sqlx::query(
-            "SELECT * FROM notices WHERE credential IN (SELECT id FROM credentials) OR credential LIKE 'source:%'",
-        )
-        .map(|row: SqliteRow| key(&row))
-        .fetch_all(&mut *self.connection().await)
-        .await?;
+        let keys = self
+            .database()
+            .await?
+            .query(
+                "SELECT * FROM notices WHERE credential IN (SELECT id FROM credentials) OR credential LIKE 'source:%'",
+            )
+            .fetch_each(|row| key(&row))
+            .await?;
         keys.into_iter().collect()
     }
 
@@ -29,9 +30,12 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub async fn told_since(&self, since: Timestamp) -> Result<Vec<(Timestamp, NoticeKey)>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM notices WHERE enqueued_at > $1 ORDER BY enqueued_at DESC LIMIT 2000")
+        let rows = self
+            .database()
+            .await?
+            .query("SELECT * FROM notices WHERE enqueued_at > $1 ORDER BY enqueued_at DESC LIMIT 2000")
             .bind(nanos(since))
-            .fetch_all(&mut *self.connection().await)
+            .fetch_all()
             .await?;
         rows.iter().map(|row| Ok((instant(row.get("enqueued_at")), key(row)?))).collect()
     }
@@ -47,12 +51,11 @@ impl Store {
         now: Timestamp,
         compose: impl FnOnce(&[Notice]) -> Result<Vec<Draft>, E>,
     ) -> Result<Vec<Notice>, E> {
-        let store = |error: sqlx::Error| E::from(StoreError::from(error));
-        let mut connection = self.connection().await;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store)?;
+        let mut database = self.database().await?;
+        let mut transaction = database.session().begin().await?;
         let mut fresh = Vec::with_capacity(notices.len());
         for notice in notices {
-            let written = sqlx::query(
+            let written = transaction.query(
                 "INSERT INTO notices (credential, expires_at, notice, threshold, team, episode, closes, crossed_at, enqueued_at) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
             )
@@ -65,31 +68,30 @@ impl Store {
             .bind(i64::from(notice.key.closes.bits()))
             .bind(nanos(notice.crossed_at))
             .bind(nanos(now))
-            .execute(&mut *transaction)
-            .await
-            .map_err(store)?;
-            if written.rows_affected() == 1 {
+            .execute()
+            .await?;
+            if written == 1 {
                 fresh.push(notice);
             }
         }
         if !fresh.is_empty() {
             for draft in compose(&fresh)? {
-                super::messages::insert(&draft, &mut transaction).await?;
+                super::messages::insert(&draft, transaction.session()).await?;
             }
         }
-        transaction.commit().await.map_err(store)?;
+        transaction.commit().await?;
         Ok(fresh)
     }
 }
 
-pub(super) fn key(row: &SqliteRow) -> Result<NoticeKey, StoreError> {
+pub(super) fn key(row: &Row) -> Result<NoticeKey, StoreError> {
     Ok(NoticeKey {
         credential: CredentialId::parse(row.get("credential")),
         expires_at: instant_or_none(row.get("expires_at")),
         kind: parsed("notice", row.get("notice"))?,
         step: parsed("threshold", row.get("threshold"))?,
         team: TeamId::new(row.get("team")),
-        episode: u32::try_from(row.get::<i64, _>("episode")).unwrap_or(u32::MAX),
-        closes: Families::from_bits(u8::try_from(row.get::<i64, _>("closes")).unwrap_or_default()),
+        episode: u32::try_from(row.get::<i64>("episode")).unwrap_or(u32::MAX),
+        closes: Families::from_bits(u8::try_from(row.get::<i64>("closes")).unwrap_or_default()),
     })
 }

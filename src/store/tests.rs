@@ -1,5 +1,7 @@
-//! What the state promises, on a real file.
+//! What the state promises, on a real file; or on a server, see [`super::testing`].
 
+use super::sqlite::options;
+use super::testing::Ground;
 use super::*;
 use crate::domain::{
     Channel, Credential, CredentialId, Families, Holder, Ident, Kind, Mark, Notice, NoticeKey, NoticeKind, Owners,
@@ -8,8 +10,8 @@ use crate::domain::{
 use crate::inventory::{Changes, Entry, Inventory, SourceState};
 use crate::outbox::{About, Draft, Fate};
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Connection;
 use std::sync::Arc;
-use tempfile::TempDir;
 
 const NOW: &str = "2026-11-21T16:00:00Z";
 
@@ -21,10 +23,10 @@ fn later(seconds: i64) -> Timestamp {
     at(NOW) + SignedDuration::from_secs(seconds)
 }
 
-async fn fresh() -> (TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("new/state.db")).await.unwrap();
-    (folder, store)
+async fn fresh() -> (Ground, Store) {
+    let ground = Ground::new().await;
+    let store = ground.open().await;
+    (ground, store)
 }
 
 fn entry(key_id: &str) -> Entry {
@@ -124,12 +126,12 @@ fn draft(id: &str, enqueued_at: Timestamp) -> Draft {
 
 #[tokio::test]
 async fn what_was_known_reads_back_exactly_after_a_restart() {
-    let (folder, store) = fresh().await;
+    let (ground, store) = fresh().await;
     let inventory = Inventory::new((0..1201).map(|n| entry(&format!("k{n}"))).collect(), vec![source()]);
     let changes = Changes { upserts: inventory.entries().to_vec(), removals: Vec::new() };
     store.apply(&changes, inventory.sources()).await.unwrap();
     drop(store);
-    let store = Store::open(&folder.path().join("new/state.db")).await.unwrap();
+    let store = ground.open().await;
     let configured = [SourceState::unknown(SourceName::new("entra"), "entra")];
     assert_eq!(store.inventory(&configured).await.unwrap(), inventory);
     let removals = vec![CredentialId::parse("entra:application:app:k7")];
@@ -242,10 +244,8 @@ async fn one_of_two_leads_until_it_resigns_or_falls_silent() {
 #[tokio::test]
 async fn two_processes_may_create_the_state_at_the_same_moment() {
     for _ in 0..10 {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.db");
-        let (one, other) = tokio::join!(Store::open(&path), Store::open(&path));
-        let (one, other) = (one.unwrap(), other.unwrap());
+        let ground = Ground::new().await;
+        let (one, other) = tokio::join!(ground.open(), ground.open());
         one.ran("notify", at(NOW)).await.unwrap();
         assert_eq!(other.last_run("notify").await.unwrap(), Some(at(NOW)));
     }
@@ -288,15 +288,14 @@ async fn a_state_that_cannot_be_used_is_an_error_that_names_it_and_stays_as_it_w
 
 #[tokio::test]
 async fn a_state_of_a_newer_version_or_of_another_program_is_refused() {
-    let (folder, store) = fresh().await;
-    let path = folder.path().join("new/state.db");
-    sqlx::query("INSERT INTO _sqlx_migrations VALUES (99, 'later', '2030-01-01', true, x'00', 0)")
-        .execute(&mut *store.connection().await)
-        .await
-        .unwrap();
+    let (ground, store) = fresh().await;
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 SELECT 99, 'later', true, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+    store.database().await.unwrap().query(later).execute().await.unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { version: 99, .. })));
-    assert!(matches!(Store::open_read_only(&path).await, Err(StoreError::Newer { version: 99, .. })));
+    assert!(matches!(Store::open(ground.place()).await, Err(StoreError::Newer { version: 99, .. })));
+    assert!(matches!(Store::open_read_only(ground.place()).await, Err(StoreError::Newer { version: 99, .. })));
+    let folder = tempfile::tempdir().unwrap();
     let foreign = folder.path().join("foreign.db");
     let options = options(&foreign).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
@@ -304,7 +303,8 @@ async fn a_state_of_a_newer_version_or_of_another_program_is_refused() {
     drop(connection);
     assert!(matches!(Store::open(&foreign).await, Err(StoreError::Foreign { .. })));
     assert!(matches!(Store::open_read_only(&foreign).await, Err(StoreError::Foreign { .. })));
-    assert!(Store::open_read_only(&folder.path().join("absent.db")).await.unwrap().is_none());
+    let absent = Store::open_read_only(&folder.path().join("absent.db")).await.unwrap();
+    assert!(matches!(absent, Found::Nothing), "{absent:?}");
 }
 
 #[tokio::test]
@@ -385,4 +385,39 @@ async fn a_long_history_is_cut_at_its_oldest_end_and_says_so() {
     let history = store.history(&CredentialId::parse("entra:application:app:key")).await.unwrap();
     assert_eq!((history.notices.len(), history.more), (200, true));
     assert_eq!(history.notices[0].key.step.to_string(), "201d");
+}
+
+#[tokio::test]
+async fn of_two_that_make_the_same_run_one_is_heard_and_its_messages_stand_with_it() {
+    let ground = Ground::new().await;
+    let (one, other) = (ground.open().await, ground.open().await);
+    one.ran("summary", at(NOW)).await.unwrap();
+    let seen = one.last_run("summary").await.unwrap();
+    let (ours, theirs) = ([draft("<1@x>", at(NOW))], [draft("<2@x>", at(NOW))]);
+    let (first, second) = tokio::join!(
+        one.ran_with("summary", seen, later(60), &ours),
+        other.ran_with("summary", seen, later(60), &theirs)
+    );
+    assert_eq!(usize::from(first.unwrap()) + usize::from(second.unwrap()), 1);
+    assert_eq!(one.pending().await.unwrap().len(), 1);
+    assert!(one.ran_with("summary", Some(later(60)), later(120), &[ours, theirs].concat()).await.is_err());
+    assert_eq!(one.last_run("summary").await.unwrap(), Some(later(60)), "both, or neither");
+}
+
+#[tokio::test]
+async fn two_that_write_at_the_same_time_both_get_through() {
+    let ground = Ground::new().await;
+    let (one, other) = (ground.open().await, ground.open().await);
+    let entries: Vec<Entry> = (0..600).map(|n| entry(&format!("k{n}"))).collect();
+    let backwards = entries.iter().rev().cloned().collect();
+    let (there, back) =
+        (Changes { upserts: entries, removals: Vec::new() }, Changes { upserts: backwards, removals: Vec::new() });
+    let sources = [source()];
+    for _ in 0..5 {
+        let (one, other) = tokio::join!(one.apply(&there, &sources), other.apply(&back, &sources));
+        one.unwrap();
+        other.unwrap();
+    }
+    let configured = [SourceState::unknown(SourceName::new("entra"), "entra")];
+    assert_eq!(one.inventory(&configured).await.unwrap().entries().len(), 600);
 }

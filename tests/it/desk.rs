@@ -1,5 +1,6 @@
 //! The built program as somebody at a desk runs it: a configuration file, an environment, exit codes and what is printed.
 
+use crate::state::State;
 use crate::support::{assert_clean, forbidden};
 use expiry_watch::clock::Clock;
 use expiry_watch::demo::{Directory, Options, Secret, Tenant};
@@ -16,6 +17,7 @@ pub const SMTP_PASSWORD: &str = "simulated~smtp~password";
 /// A tenant under the real clock, and a folder to work in.
 pub struct Desk {
     pub tenant: Tenant,
+    pub state: State,
     folder: TempDir,
     pub port: u16,
     /// The configuration, but for what a test adds at its end.
@@ -48,17 +50,18 @@ impl Desk {
         let tenant = Tenant::start(directory, options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let state = State::new(folder.path()).await;
         let config = format!(
             "timezone = \"America/Vancouver\"\n\
              [schedule]\npoll = \"* * * * * *\"\nnotify = \"* * * * * *\"\n\
-             [state]\nurl = \"sqlite:{state}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
+             [state]\nurl = \"{state}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
              [azure]\ncredential = \"managed_identity\"\n\
              [sources.entra]\ntype = \"entra\"\ngraph_url = \"{graph}\"\n\
              [mail]\nfrom = \"Expiry Watch <expiry-watch@example.ca>\"\n\
              [mail.transport]\ntype = \"smtp\"\nhost = \"127.0.0.1\"\nport = {smtp}\ntls = \"none\"\n{login}\n\
              [teams.ccaas]\nemail = [ \"ccaas-ops@example.ca\", \"second@example.ca\" ]\n\
              [defaults]\nteams = [ \"ccaas\" ]\n{more}",
-            state = folder.path().join("state.db").display(),
+            state = state.url(),
             graph = tenant.graph_url(),
             smtp = tenant.smtp_addr().port(),
         );
@@ -69,7 +72,7 @@ impl Desk {
             ("SMTP_PASSWORD", SMTP_PASSWORD.to_owned()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        let desk = Self { tenant, folder, port, config, environment };
+        let desk = Self { tenant, state, folder, port, config, environment };
         desk.write_config(&desk.config);
         desk
     }
@@ -80,6 +83,11 @@ impl Desk {
 
     pub fn reconfigure(&self, change: impl FnOnce(&str) -> String) {
         self.write_config(&change(&self.config));
+    }
+
+    /// The same configuration with its state in another file.
+    pub fn keep_in(&self, name: &str) {
+        self.reconfigure(|config| config.replace(&self.state.url(), &format!("sqlite:{}", self.path(name).display())));
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -121,14 +129,21 @@ impl Desk {
         Service { child, port: self.port }
     }
 
+    /// Starts a second one beside it, on the same state.
+    pub fn start_another(&self, name: &str) -> Service {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (written, log) = (self.path(&format!("{name}.toml")), self.path(&format!("{name}.log")));
+        std::fs::write(&written, self.config.replace(&self.port.to_string(), &port.to_string())).unwrap();
+        let mut command = self.command(&["run", "--config", written.to_str().unwrap()]);
+        let child = command.stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
+        Service { child, port }
+    }
+
     /// As if the leases that a dead process held had run out. Waiting for it would take a minute.
     pub async fn age_leases(&self) {
-        use sqlx::ConnectOptions;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path("state.db"));
-        let Ok(mut state) = options.busy_timeout(Duration::from_secs(10)).connect().await else { return };
         for statement in ["DELETE FROM leases", "UPDATE messages SET lease_until = 0 WHERE state = 'pending'"] {
             // The very first process may have been killed before it made the tables.
-            let _ = sqlx::query(statement).execute(&mut state).await;
+            self.state.execute(statement).await;
         }
     }
 }

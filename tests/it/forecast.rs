@@ -152,7 +152,7 @@ async fn what_is_due_comes_first_and_what_was_told_is_not_foreseen_again() {
     let before = rows(&done.out);
     assert_eq!(of("billing", &before), ["7d", "3d", "1d", "0d", "expired"]);
     assert_eq!(of("archive", &before), ["expired", "expired+7d"]);
-    assert!(!desk.path("state.db").exists(), "it wrote a state");
+    assert!(desk.state.is_untouched().await, "it wrote a state");
     assert_eq!(desk.run(&["once"]).await.code, 0);
     let after = rows(&desk.run(&["forecast", "--format", "json", "--days", "10"]).await.out);
     assert_eq!(of("billing", &after), ["3d", "1d", "0d", "expired"]);
@@ -194,7 +194,7 @@ async fn it_fails_as_check_does_and_refuses_what_is_no_number_of_days() {
     assert_eq!(done.code, 3);
     assert!(done.err.contains("entra") && done.err.contains("shown as of"), "{}", done.err);
     assert_eq!(rows(&done.out), known, "what is known is foreseen");
-    desk.reconfigure(|config| config.replace("state.db", "folder"));
+    desk.keep_in("folder");
     std::fs::create_dir(desk.path("folder")).unwrap();
     assert_eq!(desk.run(&["forecast"]).await.code, 5);
 }

@@ -1,5 +1,6 @@
 //! Whatever is killed, lost, refused or damaged on the way: nothing is forgotten, and what is repeated is recognisably the same.
 
+use crate::state::open;
 use crate::support::{IDIM, Mail, ONE_TEAM, OPS, Place, Process, TestWatcher, at_eight, dates};
 use expiry_watch::deliver::{Step, Transport};
 use expiry_watch::demo::{Directory, MailFault, Secret};
@@ -235,8 +236,7 @@ async fn a_refused_password_pauses_all_mail_until_it_has_been_put_right() {
     let lines: Vec<String> = crate::support::mails(&place.tenant).iter().map(Mail::line).collect();
     let told = |who: &str| format!("2026-11-21 {who}: expiring 7d, expiring 14d");
     assert_eq!(BTreeSet::from_iter(lines), BTreeSet::from([told("ccaas-ops"), told("idim-techops")]));
-    let state = std::fs::read(place.state()).unwrap();
-    assert!(!String::from_utf8_lossy(&state).contains("wrong~password"));
+    assert!(!place.state.everything().await.contains("wrong~password"));
 }
 
 #[tokio::test]
@@ -293,9 +293,10 @@ async fn a_mail_system_that_is_down_for_three_days_loses_nothing() {
     assert_eq!(mail.letter.header("Date"), Some("Sat, 21 Nov 2026 15:00:00 +0000"), "it says when it was written");
 }
 
-/// A state that has seen a day, closed properly.
+/// A file that has seen a day, closed properly.
 async fn used_state() -> Place {
-    let mut watcher = TestWatcher::start(directory(), "2026-11-21", ONE_TEAM).await;
+    let place = Place::new(directory(), "2026-11-21", ONE_TEAM).await.in_a_file();
+    let mut watcher = TestWatcher::at(place).await;
     watcher.day("2026-11-21").await;
     let TestWatcher { place, process, .. } = watcher;
     drop(process);
@@ -305,7 +306,7 @@ async fn used_state() -> Place {
 #[tokio::test]
 async fn a_damaged_state_is_a_clear_error_and_is_left_as_it_was() {
     let place = used_state().await;
-    let good = std::fs::read(place.state()).unwrap();
+    let good = std::fs::read(place.file()).unwrap();
     let mut scribbled = good.clone();
     scribbled[4096..8192].fill(0xA5);
     let mut header = good.clone();
@@ -318,49 +319,49 @@ async fn a_damaged_state_is_a_clear_error_and_is_left_as_it_was() {
         ("a text file", b"state = \"not a database\"\n".repeat(100).to_vec()),
         ("a short text", b"hello".to_vec()),
     ] {
-        std::fs::write(place.state(), &bytes).unwrap();
+        std::fs::write(place.file(), &bytes).unwrap();
         for read_only in [false, true] {
             let opened = match read_only {
-                false => Store::open(&place.state()).await.map(drop),
-                true => Store::open_read_only(&place.state()).await.map(drop),
+                false => Store::open(&place.file()).await.map(drop),
+                true => Store::open_read_only(&place.file()).await.map(drop),
             };
             let Err(StoreError::Damaged { path, .. }) = opened else { panic!("{what}: {opened:?}") };
-            assert_eq!(path, place.state());
-            assert!(std::fs::read(place.state()).unwrap() == bytes, "{what} was changed");
+            assert_eq!(path, place.file());
+            assert!(std::fs::read(place.file()).unwrap() == bytes, "{what} was changed");
         }
     }
-    std::fs::write(place.state(), &good).unwrap();
-    assert!(Store::open(&place.state()).await.is_ok());
+    std::fs::write(place.file(), &good).unwrap();
+    assert!(Store::open(&place.file()).await.is_ok());
 }
 
 #[tokio::test]
 async fn what_is_not_ours_or_too_new_is_not_touched() {
     let place = used_state().await;
     sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)")
-        .execute(&mut place.open_state().await).await.unwrap();
-    let newer = std::fs::read(place.state()).unwrap();
-    let opened = Store::open(&place.state()).await;
+        .execute(&mut open(&place.file()).await).await.unwrap();
+    let newer = std::fs::read(place.file()).unwrap();
+    let opened = Store::open(&place.file()).await;
     assert!(matches!(opened, Err(StoreError::Newer { .. })), "{opened:?}");
-    assert!(std::fs::read(place.state()).unwrap() == newer, "it was changed");
+    assert!(std::fs::read(place.file()).unwrap() == newer, "it was changed");
 
     for journal in ["DELETE", "WAL"] {
-        std::fs::write(place.state(), b"").unwrap();
-        let mut other = place.open_state().await;
+        std::fs::write(place.file(), b"").unwrap();
+        let mut other = open(&place.file()).await;
         for statement in [&*format!("PRAGMA journal_mode = {journal}"), "CREATE TABLE invoices (id INTEGER)"] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
         }
         other.close().await.unwrap();
-        let foreign = std::fs::read(place.state()).unwrap();
-        let opened = Store::open(&place.state()).await;
+        let foreign = std::fs::read(place.file()).unwrap();
+        let opened = Store::open(&place.file()).await;
         assert!(matches!(opened, Err(StoreError::Foreign { .. })), "{opened:?}");
-        assert!(std::fs::read(place.state()).unwrap() == foreign, "changed in journal mode {journal}");
+        assert!(std::fs::read(place.file()).unwrap() == foreign, "changed in journal mode {journal}");
     }
 
-    std::fs::remove_file(place.state()).unwrap();
-    std::fs::create_dir(place.state()).unwrap();
-    let opened = Store::open(&place.state()).await;
+    std::fs::remove_file(place.file()).unwrap();
+    std::fs::create_dir(place.file()).unwrap();
+    let opened = Store::open(&place.file()).await;
     assert!(matches!(opened, Err(StoreError::Open { .. })), "{opened:?}");
-    assert!(Store::open_read_only(&place.state()).await.is_err());
+    assert!(Store::open_read_only(&place.file()).await.is_err());
 
     let under_a_file = place.path("client-secret").join("state.db");
     assert!(matches!(Store::open(&under_a_file).await, Err(StoreError::Folder { .. })));
@@ -371,7 +372,7 @@ async fn a_kill_in_the_middle_of_a_transaction_leaves_the_state_before_it() {
     let place = used_state().await;
     let before = place.messages().await;
     // A transaction larger than the cache is on the disk before it ends; a copy taken then is what a kill leaves behind.
-    let mut writer = place.open_state().await;
+    let mut writer = open(&place.file()).await;
     for statement in [
         "PRAGMA cache_size = 1",
         "BEGIN IMMEDIATE",
@@ -382,16 +383,16 @@ async fn a_kill_in_the_middle_of_a_transaction_leaves_the_state_before_it() {
         sqlx::query(statement).execute(&mut writer).await.unwrap();
     }
     let journal = |place: &Place| place.path("state.db-journal");
-    let (torn, undo) = (std::fs::read(place.state()).unwrap(), std::fs::read(journal(&place)).unwrap());
+    let (torn, undo) = (std::fs::read(place.file()).unwrap(), std::fs::read(journal(&place)).unwrap());
     assert!(!undo.is_empty());
     drop(writer);
     let left_behind = used_state().await;
     let restore = || {
-        std::fs::write(left_behind.state(), &torn).unwrap();
+        std::fs::write(left_behind.file(), &torn).unwrap();
         std::fs::write(journal(&left_behind), &undo).unwrap();
     };
     restore();
-    let looked_at = Store::open_read_only(&left_behind.state()).await;
+    let looked_at = Store::open_read_only(&left_behind.file()).await;
     assert!(looked_at.is_ok(), "`check` after a kill: {looked_at:?}");
     restore();
     let process = Process::start(&left_behind).await;

@@ -47,7 +47,7 @@ async fn a_summary_tells_a_weeks_story_and_whether_all_is_well() {
     check(
         &second,
         &[
-            "Since 2026-11-18",
+            "Since 2026-11-15",
             "2026-11-25 new: billing (key)",
             "rotated, a newer one has taken over: billing (key)",
             "gone, no longer listed: reports (key)",

@@ -4,8 +4,9 @@
 //! takes away. A [`TestWatcher`] is one process in its place; most stories need no more.
 
 use crate::pages::{app, get};
+use crate::state::{Message as Kept, State};
 use expiry_watch::clock::{Clock, ManualClock};
-use expiry_watch::config::{self, AzureCredential, Config, SecretRef, SmtpLogin, State, System};
+use expiry_watch::config::{self, AzureCredential, Config, SecretRef, SmtpLogin, System};
 use expiry_watch::cycle::{Cycle, Polled, Tell};
 use expiry_watch::daemon::{Conductor, Round};
 use expiry_watch::deliver::{Postman, Step, Transport};
@@ -18,12 +19,9 @@ use expiry_watch::web;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
-use sqlx::{ConnectOptions, Row};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 use tempfile::TempDir;
 use url::Url;
 
@@ -62,12 +60,11 @@ pub const ONE_TEAM: &str = "[defaults]\nteams = [ \"ccaas\" ]\n";
 /// What opens every feed of the stories.
 pub const FEED_TOKEN: &str = "f00dfeedf00dfeedf00dfeedf00dfeed";
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// What outlives a process.
 pub struct Place {
     pub tenant: Tenant,
     pub clock: ManualClock,
+    pub state: State,
     folder: TempDir,
     config: String,
 }
@@ -92,11 +89,18 @@ impl Place {
         std::fs::write(folder.path().join("certcentral-key"), tenant.certcentral().key()).unwrap();
         std::fs::write(folder.path().join("feed-token"), FEED_TOKEN).unwrap();
         std::fs::write(folder.path().join("roots.pem"), tenant.nodes().roots_pem()).unwrap();
-        Self { tenant, clock, folder, config: format!("{PLACE}{more}") }
+        let state = State::new(folder.path()).await;
+        Self { tenant, clock, state, folder, config: format!("{PLACE}{more}") }
     }
 
-    pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state.db")
+    /// The same place with its state in a file, whatever the other stories use; and where that file is.
+    pub fn in_a_file(mut self) -> Self {
+        self.state = State::File(self.file());
+        self
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.path("state.db")
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -128,7 +132,7 @@ impl Place {
         for token in config.feed_tokens.values_mut() {
             *token = SecretRef::File(self.path("feed-token"));
         }
-        config.state = State::Sqlite(self.state());
+        config.state = self.state.configured();
         config
     }
 
@@ -176,22 +180,12 @@ impl Place {
     }
 
     /// The messages that the state holds: Message-ID, bytes and state.
-    pub async fn messages(&self) -> Vec<(String, Vec<u8>, String)> {
+    pub async fn messages(&self) -> Vec<Kept> {
         self.messages_since(Timestamp::UNIX_EPOCH).await
     }
 
-    pub async fn messages_since(&self, at: Timestamp) -> Vec<(String, Vec<u8>, String)> {
-        let mut state = self.open_state().await;
-        let rows = sqlx::query("SELECT id, raw, state FROM messages WHERE enqueued_at >= $1 ORDER BY enqueued_at, id");
-        let since = i64::try_from(at.as_nanosecond()).unwrap();
-        let rows = rows.bind(since).fetch_all(&mut state).await.unwrap();
-        rows.iter().map(|row| (row.get("id"), row.get("raw"), row.get("state"))).collect()
-    }
-
-    /// The state's file as any other program may open it.
-    pub async fn open_state(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.state());
-        options.journal_mode(SqliteJournalMode::Delete).busy_timeout(PATIENCE).connect().await.unwrap()
+    pub async fn messages_since(&self, at: Timestamp) -> Vec<Kept> {
+        self.state.messages_since(i64::try_from(at.as_nanosecond()).unwrap()).await
     }
 }
 
@@ -209,7 +203,7 @@ impl Process {
         let config = place.config();
         let sources = Source::connect_from(&config, &clock, &place.surroundings()).unwrap();
         let transport = place.transport();
-        let store = Arc::new(Store::open(&place.state()).await.unwrap());
+        let store = Arc::new(Store::open(place.state.place()).await.unwrap());
         let known = store.inventory(&Cycle::configured(&sources)).await.unwrap();
         let mail = place.config().mail.map(Arc::new);
         let from = mail.as_ref().unwrap().from.clone();

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decide", &["domain", "inventory"]),
     ("render", &["domain"]),
     ("outbox", &["domain"]),
-    ("store", &["domain", "inventory", "outbox"]),
+    ("store", &["domain", "config", "clock", "azure", "inventory", "outbox"]),
     ("deliver", &["domain", "config", "clock", "http", "azure", "outbox", "store"]),
     ("observe", &["domain", "inventory", "decide"]),
     ("report", &["domain", "inventory", "decide", "observe", "render"]),

@@ -153,7 +153,7 @@ async fn a_missing_permission_pauses_all_mail_says_what_to_grant_and_heals_by_it
         let told = |who: &str| format!("2026-11-21 {who}: expiring 7d");
         assert_eq!(BTreeSet::from_iter(lines(&place)), BTreeSet::from([told("ccaas-ops"), told("idim-techops")]));
         assert_eq!(loops.observed.outbox().paused, None::<Text>);
-        let state = String::from_utf8_lossy(&std::fs::read(place.state()).unwrap()).into_owned();
+        let state = place.state.everything().await;
         assert!(place.tenant.tokens_issued().iter().all(|token| !state.contains(token)));
     }
 }

@@ -15,8 +15,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("[schedule]\nurgent_within = 24", "schedule.urgent_within", "found the number 24"),
     ("[state]\nurl = \"state.db\"", "state.url", "`sqlite:` and a path are wanted"),
     ("[state]\nurl = \"sqlite::memory:\"", "state.url", "would forget who was told already"),
-    ("[state]\nurl = \"postgres://app@db/watch\"", "state.url", "`postgres` state is not built into this version yet"),
-    ("[state]\nurl = \"postgres://app:hunter2@db/watch\"", "state.url", "a password is never written in the file"),
     ("[http]\nlisten = \"8080\"", "http.listen", "an IP address and a port are wanted"),
     ("[http]\nfeed_listen = \"127.0.0.1:8080\"", "http.feed_listen", "an address of their own"),
     (
@@ -321,9 +319,13 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("[[rules]]\nmatch = { label = \"x\" }\nrotate_every = \"0d\"", "rules[0].rotate_every", "longer than nothing"),
 ];
 
+fn refused() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    REFUSED.iter().chain(state::REFUSED)
+}
+
 #[test]
 fn each_mistake_is_named_with_its_place_and_a_line() {
-    for (changed, path, said) in REFUSED {
+    for (changed, path, said) in refused() {
         let problems = problems(&with(changed));
         assert_eq!(problems.len(), 1, "{changed}\n{problems:#?}");
         assert_eq!(problems[0].path, *path, "{changed}");
@@ -334,7 +336,7 @@ fn each_mistake_is_named_with_its_place_and_a_line() {
 
 #[test]
 fn what_could_be_a_secret_is_never_shown() {
-    for (changed, ..) in REFUSED.iter().filter(|(changed, ..)| changed.contains("hunter2")) {
+    for (changed, ..) in refused().filter(|(changed, ..)| changed.contains("hunter2")) {
         let report = parse(&with(changed), "test.toml").unwrap_err();
         assert!(!format!("{report} {report:?}").contains("hunter2"), "{changed}\n{report}");
     }
@@ -344,7 +346,7 @@ fn what_could_be_a_secret_is_never_shown() {
 
 #[test]
 fn every_example_is_toml_that_can_be_copied() {
-    for (changed, path, _) in REFUSED {
+    for (changed, path, _) in refused() {
         let found = &problems(&with(changed))[0];
         if found.example.is_empty() {
             continue;

@@ -3,18 +3,18 @@
 use super::*;
 use crate::domain::{Address, Channel};
 use crate::outbox::Fate;
+use crate::store::testing::Ground;
 use crate::store::{Owner, Pick};
 use jiff::Timestamp;
-use tempfile::TempDir;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn fresh() -> (TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("state.db")).await.unwrap();
-    (folder, store)
+async fn fresh() -> (Ground, Store) {
+    let ground = Ground::new().await;
+    let store = ground.open().await;
+    (ground, store)
 }
 
 fn entry(address: &str, sequence: u32) -> Invited {
