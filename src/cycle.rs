@@ -113,6 +113,15 @@ impl Cycle {
         &self.sources
     }
 
+    /// Takes over what the state holds: what another process saw last, which this one may not have seen.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn catch_up(&mut self, store: &Store) -> Result<(), CycleError> {
+        self.inventory = Arc::new(store.inventory(&self.configured_states()).await?);
+        Ok(())
+    }
+
     /// Reads every source and lays what was read over what was known. With a store, what changed is written before it counts.
     ///
     /// # Errors
@@ -241,20 +250,19 @@ impl Cycle {
     }
 
     /// Enqueues the summaries: all that each team owns, what changed since the last ones, what nobody owns, and how the sources are.
-    /// That they were made is written down with them.
+    /// That they were made is written down with them, unless somebody else has made them since `last`, when they were made before.
     ///
     /// # Errors
     /// As [`Cycle::tell`].
-    pub async fn summarise(&self, store: &Store) -> Result<usize, CycleError> {
+    pub async fn summarise(&self, last: Option<Timestamp>, store: &Store) -> Result<usize, CycleError> {
         let Some(mail) = &self.mail else { return Ok(0) };
         let now = self.clock.now();
-        let noted = store.last_run("summary").await?;
         let since =
-            noted.filter(|last| *last < now).unwrap_or_else(|| now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN));
+            last.filter(|last| *last < now).unwrap_or_else(|| now.saturating_sub(WEEK).unwrap_or(Timestamp::MIN));
         let told_since = store.told_since(since).await?;
         let view = self.view(store.told().await?.into_iter().collect());
         let drafts = summaries::summaries(&view, since, &told_since, &self.stationery(mail))?;
-        if !store.ran_with("summary", noted, now, &drafts).await? {
+        if !store.ran_with("summary", last, now, &drafts).await? {
             info!("another process has enqueued the summaries meanwhile");
             return Ok(0);
         }

@@ -13,6 +13,7 @@ mod conductor;
 mod heartbeat;
 mod outlook;
 mod postman;
+mod said;
 mod server;
 
 pub use conductor::Conductor;

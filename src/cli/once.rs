@@ -10,6 +10,7 @@ use crate::deliver::{Postman, Step};
 use crate::outbox::LEASE;
 use crate::sources::Patience;
 use crate::store::{Owner, Pick, Store, StoreError};
+use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,8 +46,8 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     }
     let told = cycle.tell(Tell::All, &store).await.map_err(failed)?;
     store.ran("notify", clock.now()).await.map_err(state_failed)?;
-    if summary_due {
-        cycle.summarise(&store).await.map_err(failed)?;
+    if let Some(last) = summary_due {
+        cycle.summarise(Some(last), &store).await.map_err(failed)?;
     }
     let sent = match (mail, transport) {
         (Some(mail), Some(transport)) => {
@@ -77,15 +78,15 @@ pub async fn run(arguments: ConfigArgument) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
-/// A summary is due when its time has passed since the last run. The first run only begins to count.
-async fn summary_is_due(config: &Config, store: &Store, clock: &Clock) -> Result<bool, StoreError> {
-    let Some(cron) = &config.schedule.summary else { return Ok(false) };
+/// When the last summary was made, if its time has passed since then. The first run only begins to count.
+async fn summary_is_due(config: &Config, store: &Store, clock: &Clock) -> Result<Option<Timestamp>, StoreError> {
+    let Some(cron) = &config.schedule.summary else { return Ok(None) };
     let now = clock.now();
     let Some(last) = store.last_run("summary").await? else {
         store.ran("summary", now).await?;
-        return Ok(false);
+        return Ok(None);
     };
-    Ok(cron.next_after(last, &config.policy.zone).is_some_and(|due| due <= now))
+    Ok(cron.next_after(last, &config.policy.zone).filter(|due| *due <= now).map(|_| last))
 }
 
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use super::heartbeat::Ticks;
 use super::outlook;
+use super::said::Said;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::cycle::{Cycle, CycleError, Polled, Tell};
@@ -32,8 +33,9 @@ pub struct Conductor {
     last_poll: Option<Timestamp>,
     /// When to poll again because what was read could not be written.
     poll_again: Option<Timestamp>,
-    /// Whether it led at its last turn.
-    led: bool,
+    /// Whether another process led at the last turn.
+    followed: bool,
+    said: Said,
 }
 
 impl Conductor {
@@ -46,7 +48,18 @@ impl Conductor {
         observed: Arc<Observed>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { cycle, store, schedule, clock, observed, metrics, last_poll: None, poll_again: None, led: false }
+        Self {
+            cycle,
+            store,
+            schedule,
+            clock,
+            observed,
+            metrics,
+            last_poll: None,
+            poll_again: None,
+            followed: false,
+            said: Said::default(),
+        }
     }
 
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
@@ -76,7 +89,9 @@ impl Conductor {
                 pulse.store_error = Some(Text::clean(&error.to_string()));
             }
         });
-        if let Err(error) = outcome {
+        if let Err(error) = outcome
+            && self.said.is_due(now)
+        {
             error!(%error, "a pass could not be finished; trying again at its next time");
         }
     }
@@ -90,20 +105,22 @@ impl Conductor {
             changed = true;
         }
         let leads = self.observed.pulse().leader;
-        // Whoever comes to lead after another's death finds what that one could not tell any more.
-        if leads && !self.led {
-            changed |= self.tell(Tell::Urgent).await?;
+        // Whoever comes to lead after another's death goes on from what that one saw, and finds what it could not tell any more.
+        if leads && self.followed {
+            self.cycle.catch_up(&self.store).await?;
+            self.tell(Tell::Urgent).await?;
+            changed = true;
         }
-        self.led = leads;
+        self.followed = !leads;
         if leads {
-            if self.is_due("notify", Some(&self.schedule.notify), now).await? {
+            if self.is_due("notify", Some(&self.schedule.notify), now).await?.is_some() {
                 self.tell(Tell::All).await?;
                 self.store.ran("notify", now).await?;
                 self.store.prune(now).await?;
                 changed = true;
             }
-            if self.is_due("summary", self.schedule.summary.as_ref(), now).await? {
-                self.cycle.summarise(&self.store).await?;
+            if let Some(last) = self.is_due("summary", self.schedule.summary.as_ref(), now).await? {
+                self.cycle.summarise(Some(last), &self.store).await?;
             }
         }
         if changed {
@@ -134,16 +151,17 @@ impl Conductor {
         Ok(())
     }
 
-    /// Whether the time of a schedule has passed since its last run. What was missed while nobody ran is made up for, once. The
+    /// When a schedule last ran, if its time has passed since then. What was missed while nobody ran is made up for, once. The
     /// very first time only begins to count; so does a clock that was far ahead. One that is a little ahead is another replica's.
-    async fn is_due(&self, name: &str, cron: Option<&Cron>, now: Timestamp) -> Result<bool, CycleError> {
-        let Some(cron) = cron else { return Ok(false) };
+    async fn is_due(&self, name: &str, cron: Option<&Cron>, now: Timestamp) -> Result<Option<Timestamp>, CycleError> {
+        let Some(cron) = cron else { return Ok(None) };
         let Some(last) = self.store.last_run(name).await?.filter(|last| last.duration_since(now) <= CLOCKS_APART)
         else {
             self.store.ran(name, now).await?;
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(cron.next_after(last, &self.observed.view().policy.zone).is_some_and(|due| due <= now))
+        let due = cron.next_after(last, &self.observed.view().policy.zone);
+        Ok(due.filter(|due| *due <= now).map(|_| last))
     }
 
     /// Shows what is known now, with what has been told by now.

@@ -1,6 +1,7 @@
 //! The postman's round: everything that waits and whose time has come, one message after another.
 
 use super::heartbeat::Ticks;
+use super::said::Said;
 use crate::deliver::{Postman, Step};
 use crate::domain::Text;
 use crate::observe::{Observed, Outbox, Sent, SentState};
@@ -21,12 +22,13 @@ pub struct Round {
     metrics: Arc<Metrics>,
     /// Until when all mail is paused, and why.
     paused: Option<(Timestamp, Text)>,
+    said: Said,
 }
 
 impl Round {
     #[must_use]
     pub fn new(postman: Postman, observed: Arc<Observed>, metrics: Arc<Metrics>) -> Self {
-        Self { postman, observed, metrics, paused: None }
+        Self { postman, observed, metrics, paused: None, said: Said::default() }
     }
 
     pub(super) async fn run(mut self, mut ticks: Ticks, stopped: watch::Receiver<bool>) {
@@ -36,7 +38,9 @@ impl Round {
                 self.show().await;
             }
             if let Err(error) = self.walk(&stopped).await {
-                error!(%error, "the outbox could not be used; trying again in a second");
+                if self.said.is_due(self.postman.clock.now()) {
+                    error!(%error, "the outbox could not be used; trying again in a second");
+                }
                 self.observed.beat(|pulse| pulse.store_error = Some(Text::clean(&error.to_string())));
             }
             beat += 1;
@@ -110,7 +114,7 @@ impl Round {
         Ok(true)
     }
 
-    async fn show(&self) {
+    async fn show(&mut self) {
         match self.postman.store.outbox().await {
             Ok(rows) => self.observed.show_outbox(Outbox {
                 pending: rows.pending,
@@ -119,7 +123,11 @@ impl Round {
                 paused: self.paused.as_ref().map(|(_, why)| why.clone()),
                 recent: rows.recent.into_iter().map(sent).collect(),
             }),
-            Err(error) => error!(%error, "the outbox could not be read; trying again in a few seconds"),
+            Err(error) => {
+                if self.said.is_due(self.postman.clock.now()) {
+                    error!(%error, "the outbox could not be read; trying again in a few seconds");
+                }
+            }
         }
     }
 }

@@ -13,6 +13,9 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The pauses before what became of a message is written down again, while the state cannot be written.
+const SETTLE_AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
 /// Whoever carries the outbox to the mail system.
 #[derive(Debug)]
 pub struct Postman {
@@ -73,7 +76,7 @@ impl Postman {
             Err(SendError::Deferred(why) | SendError::Paused(why)) => later(why, Duration::ZERO),
             Err(SendError::Busy { why, pause }) => later(why, pause),
         };
-        self.store.settle(&draft.id, &self.owner, &fate, now).await?;
+        self.settle(&draft.id, &fate, now).await?;
         let channel = parcel.draft.channel;
         Ok(match fate {
             Fate::Delivered => Step::Delivered(Box::new(parcel)),
@@ -81,5 +84,19 @@ impl Postman {
             Fate::Deferred { until, why } => Step::Deferred { channel, until, why },
             Fate::Rejected { why } => Step::Rejected { channel, why },
         })
+    }
+
+    /// Writes down what became of it. Tried again while the state blinks: what is not written down is sent again.
+    async fn settle(&self, id: &str, fate: &Fate, now: Timestamp) -> Result<(), StoreError> {
+        let mut pauses = SETTLE_AGAIN.into_iter();
+        loop {
+            match self.store.settle(id, &self.owner, fate, now).await {
+                Err(error) => match pauses.next() {
+                    Some(pause) => self.clock.sleep(pause).await,
+                    None => return Err(error),
+                },
+                done => return done,
+            }
+        }
     }
 }

@@ -92,7 +92,8 @@ impl Store {
         row.map(|row| parcel(&row)).transpose()
     }
 
-    /// Writes down what became of a leased message, and gives it back. Without effect for who no longer holds the lease.
+    /// Writes down what became of a leased message, and gives it back. Without effect for who no longer holds the lease, but for a
+    /// delivery: that has happened, whoever holds it now.
     ///
     /// # Errors
     /// When the state cannot be written: the lease runs out, and the same message is tried again.
@@ -104,7 +105,7 @@ impl Store {
         };
         self.database().await?.query(
             "UPDATE messages SET state = $1, next_attempt_at = $2, finished_at = $3, last_error = $4, lease_owner = NULL, \
-             lease_until = 0 WHERE id = $5 AND lease_owner = $6",
+             lease_until = 0 WHERE id = $5 AND state = 'pending' AND (lease_owner = $6 OR $1 = 'delivered')",
         )
         .bind(state)
         .bind(next_attempt_at)

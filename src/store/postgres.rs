@@ -18,7 +18,8 @@ use crate::config::{self, Azure, PostgresAddress, PostgresAuth, PostgresHost, Po
 use line::{Line, Slot, silent};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -31,6 +32,9 @@ const LOCK: &str = "10s";
 
 /// How long a transaction may stand still: it is somebody who hangs, and others wait for him.
 const STANDSTILL: &str = "60s";
+
+/// How often another token is asked for where one was refused.
+const ANOTHER_TOKEN: Duration = Duration::from_secs(60);
 
 /// How long the leader's lease may take to be renewed: it lasts for nine seconds.
 const RENEWAL: Duration = Duration::from_secs(4);
@@ -46,6 +50,8 @@ pub struct Server {
     place: config::Postgres,
     /// Whose tokens are the password.
     tokens: Option<Tokens>,
+    /// When a refused token was last given up for another one.
+    asked: std::sync::Mutex<Option<Instant>>,
 }
 
 /// The server, with the lines to it. The lease has one to itself, so that a long write does not cost the leadership.
@@ -72,7 +78,7 @@ impl Server {
             PostgresAuth::Password => None,
             PostgresAuth::Azure => Some(Tokens::connect(azure, azure.cloud.database_audience(), clock, surroundings)?),
         };
-        Ok(Self { place: place.clone(), tokens })
+        Ok(Self { place: place.clone(), tokens, asked: std::sync::Mutex::default() })
     }
 
     /// A new line. Address and password are read anew: either may have been replaced.
@@ -82,10 +88,36 @@ impl Server {
         fault::unreadable_files(&address).map_err(|why| unusable(&place, why))?;
         let opened = match &self.tokens {
             None => open(&address, password.as_ref()).await,
-            Some(tokens) => open_by_token(&address, tokens).await.map_err(|why| unusable(&place, why))?,
+            Some(tokens) => self.open_by_token(&address, tokens).await.map_err(|why| unusable(&place, why))?,
         };
         let connection = opened.map_err(|error| unusable(&place, fault::sentence(&error)))?;
         Ok(Line::new(connection, place, limit))
+    }
+
+    /// With a token as the password. One that is refused is given up for a new one, now and then: a token knows only of what was granted
+    /// when it was issued, but a role that is not there is not there for the next one either.
+    async fn open_by_token(
+        &self,
+        address: &PostgresAddress,
+        tokens: &Tokens,
+    ) -> Result<Result<PgConnection, sqlx::Error>, String> {
+        loop {
+            let bearer = tokens.bearer().await.map_err(|error| error.problem)?;
+            let opened = open(address, Some(&Secret::new(bearer.token()))).await;
+            if !opened.as_ref().is_err_and(fault::is_refused_sign_in) || !self.may_ask_for_another_token() {
+                return Ok(opened);
+            }
+            tokens.forget(bearer.serial).await;
+        }
+    }
+
+    fn may_ask_for_another_token(&self) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = asked.is_none_or(|asked| asked.elapsed() >= ANOTHER_TOKEN);
+        if may {
+            *asked = Some(Instant::now());
+        }
+        may
     }
 }
 
@@ -96,26 +128,6 @@ fn unusable(place: &str, why: String) -> StoreError {
 async fn open(address: &PostgresAddress, password: Option<&Secret>) -> Result<PgConnection, sqlx::Error> {
     let options = options(address, password);
     timeout(CONNECT, PgConnection::connect_with(&options)).await.unwrap_or_else(|_| Err(silent(CONNECT)))
-}
-
-/// With a token as the password. One that is refused is given up for a new one, once: a token knows only of what was granted when it
-/// was issued.
-async fn open_by_token(
-    address: &PostgresAddress,
-    tokens: &Tokens,
-) -> Result<Result<PgConnection, sqlx::Error>, String> {
-    let mut renewed = false;
-    loop {
-        let bearer = tokens.bearer().await.map_err(|error| error.problem)?;
-        let opened = open(address, Some(&Secret::new(bearer.token()))).await;
-        if !opened.as_ref().is_err_and(fault::is_refused_sign_in) {
-            return Ok(opened);
-        }
-        tokens.forget(bearer.serial).await;
-        if std::mem::replace(&mut renewed, true) {
-            return Ok(opened);
-        }
-    }
 }
 
 fn options(address: &PostgresAddress, password: Option<&Secret>) -> PgConnectOptions {

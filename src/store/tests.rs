@@ -191,8 +191,11 @@ async fn a_message_in_hand_is_nobody_elses_until_its_lease_ends() {
     // Whoever lost the lease cannot settle what another has in hand.
     store.settle("<1@x>", &one, &Fate::Rejected { why: Text::default() }, later(41)).await.unwrap();
     assert_eq!(store.pending().await.unwrap().len(), 1);
-    store.settle("<1@x>", &other, &Fate::Delivered, later(42)).await.unwrap();
+    // But what it delivered has been delivered.
+    store.settle("<1@x>", &one, &Fate::Delivered, later(42)).await.unwrap();
     assert!(store.pending().await.unwrap().is_empty());
+    store.settle("<1@x>", &other, &Fate::Rejected { why: Text::default() }, later(43)).await.unwrap();
+    assert_eq!(store.outbox().await.unwrap().rejected, 0, "what is finished stays finished");
 }
 
 #[tokio::test]

@@ -219,7 +219,8 @@ async fn what_nobody_owns_stands_in_every_teams_summary() {
     let rules = "[defaults]\nteams = [\"ccaas\"]\n[[rules]]\nname = \"nobody's\"\nmatch = { holder = \"orphan*\" }\nteams = []\n";
     let mut watcher = TestWatcher::start(directory, "2026-11-21", rules).await;
     assert_eq!(watcher.day("2026-11-21").await, ["2026-11-21 ccaas-ops: expiring 7d"]);
-    watcher.process.cycle.summarise(&watcher.process.store).await.unwrap();
+    let last = watcher.process.store.last_run("summary").await.unwrap();
+    watcher.process.cycle.summarise(last, &watcher.process.store).await.unwrap();
     watcher.process.deliver().await;
     let summaries = watcher.news();
     assert_eq!(summaries.iter().map(|mail| &*mail.to).collect::<Vec<_>>(), [OPS, IDIM]);
@@ -247,7 +248,8 @@ async fn no_hint_token_or_client_secret_is_ever_written_anywhere() {
     watcher.tenant().faults().sign_in_down(true);
     watcher.tenant().revoke_tokens();
     watcher.days("2026-12-15", 2).await;
-    watcher.process.cycle.summarise(&watcher.process.store).await.unwrap();
+    let last = watcher.process.store.last_run("summary").await.unwrap();
+    watcher.process.cycle.summarise(last, &watcher.process.store).await.unwrap();
     watcher.process.deliver().await;
     assert!(watcher.mails().len() > 10 && watcher.tenant().tokens_issued().len() > 2 && hints.len() > 5);
     watcher.assert_nothing_leaked(&hints).await;

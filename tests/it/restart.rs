@@ -160,6 +160,28 @@ async fn two_watchers_on_one_state_tell_each_notice_once() {
 }
 
 #[tokio::test]
+async fn whoever_comes_to_lead_goes_on_from_what_the_last_leader_saw() {
+    const KEY: &str = "77777777-0000-4000-8000-000000000001";
+    let directory = Directory::new();
+    let secret = Secret::labelled("key").key_id(KEY).from("2026-06-01").until("2026-11-28T19:00:00Z");
+    let application = directory.application("billing").secret(secret);
+    let place = Place::new(directory, "2026-11-27", ONE_TEAM).await;
+    let (mut one, mut other) = (Process::start(&place).await, Process::start(&place).await);
+    place.clock.set(at_eight("2026-11-27"));
+    one.poll().await;
+    other.poll().await;
+    assert!(!one.notify().await.is_empty());
+    // The other one has not read since: to it the secret is still there.
+    application.remove_secret(KEY);
+    place.clock.set(at_eight("2026-11-28"));
+    one.poll().await;
+    assert!(one.notify().await.iter().any(|notice| notice.key.kind.as_str() == "resolved"));
+    other.cycle.catch_up(&other.store).await.unwrap();
+    let told: Vec<String> = other.notify().await.iter().map(|notice| format!("{:?}", notice.key)).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_notify_run_that_was_missed_is_made_up_for_once_after_the_restart() {
     let place = Place::new(directory(), "2026-11-20", ONE_TEAM).await;
     place.set("2026-11-20T20:00:00Z"); // noon: the first start only begins to count
