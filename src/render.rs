@@ -63,7 +63,7 @@ pub struct Stationery<'a> {
     pub from_name: &'a Text,
     pub from: &'a Address,
     pub reply_to: Option<&'a Address>,
-    /// Where people reach the status page.
+    /// Where people reach the status page, without a slash at the end.
     pub public_url: Option<&'a str>,
     pub teams: &'a BTreeMap<TeamId, Team>,
     /// The version of this program, for the footer.

@@ -2,7 +2,7 @@
 
 use super::facts::{Fact, Weight, facts};
 use super::wording::{REPLACED, Tone, wording};
-use super::{Stationery, readable, shortened, when};
+use super::{Stationery, page_of, readable, shortened, when};
 use crate::domain::{Address, Notice, NoticeKind, Subject, TeamId};
 use jiff::Timestamp;
 
@@ -108,10 +108,7 @@ impl Item {
             which: kind.map(|kind| kind.spoken().to_owned()).into_iter().chain(environment(notice)).collect(),
             escalated: told.escalated(stationery),
             facts: facts(stationery, recipient, told, advice, now),
-            story: stationery
-                .public_url
-                .zip(kind)
-                .map(|(url, _)| format!("{}{}", url.trim_end_matches('/'), super::page_of(&notice.key.credential))),
+            story: stationery.public_url.zip(kind).map(|(url, _)| format!("{url}{}", page_of(&notice.key.credential))),
         }
     }
 
